@@ -1,0 +1,60 @@
+"""What a caller may choose for a job, one object a step, checked when it is made.
+
+The defaults are for two-party telephone calls. `JobOptions` is what travels with a job, as JSON.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Role = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Options(BaseModel):
+    """Base of all options: frozen, and unknown names are refused so that a typo is never ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PreprocessOptions(Options):
+    """How audio is read and where speech is found."""
+
+    roles: tuple[Role | None, ...] = Field((), description="Who speaks on channel 0, 1, ...")
+    channel_mode: Literal["split", "mix"] = Field("split", description="Transcribe channels apart, or mixed to one.")
+    max_duration_s: float = Field(8 * 3600.0, gt=0, description="A longer recording is refused.")
+    max_channels: int = Field(8, ge=1, le=64)
+    speech_threshold: float = Field(0.5, gt=0, lt=1, description="Speech probability above which a frame is speech.")
+    min_silence_s: float = Field(0.5, ge=0.05, le=5, description="A shorter pause does not end a stretch of speech.")
+    padding_s: float = Field(0.3, ge=0, le=1, description="Kept on both sides of speech, so that no sound is cut.")
+    max_segment_s: float = Field(30.0, ge=5, le=30, description="Segments are packed up to this length.")
+
+
+class InferenceOptions(Options):
+    """How the acoustic model is run; beam settings matter to attention models only."""
+
+    beam_size: int = Field(5, ge=1, le=20)
+    n_best: int = Field(1, ge=1, le=20)
+
+
+class DecodeOptions(Options):
+    """How emissions become words."""
+
+    beam_width: int = Field(5, ge=1, le=500, description="CTC beam width.")
+    hotwords: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field((), max_length=500)
+    hotword_weight: float = Field(10.0, ge=0, le=100)
+
+
+class FormatOptions(Options):
+    """How words become text that reads well."""
+
+    max_pause_s: float = Field(1.0, gt=0, le=10, description="A longer pause starts a new utterance.")
+    max_utterance_s: float = Field(15.0, gt=1, le=60, description="A longer utterance is cut at a sentence or pause.")
+
+
+class JobOptions(Options):
+    """All options of a job."""
+
+    preprocess: PreprocessOptions = PreprocessOptions()
+    inference: InferenceOptions = InferenceOptions()
+    decode: DecodeOptions = DecodeOptions()
+    format: FormatOptions = FormatOptions()
