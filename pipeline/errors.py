@@ -22,6 +22,7 @@
     ├── ModelError            us: the model or its files are not what they should be
     │   ├── ModelNotFound             MODEL_NOT_FOUND
     │   └── ModelMismatch             MODEL_MISMATCH
+    ├── ArtifactDamaged       us: what a step left for the next can't be read; ARTIFACT_LOST
     └── TransientError        the moment: the same step may well succeed later
         ├── OutOfMemory               OUT_OF_MEMORY
         └── ResourceBusy              RESOURCE_BUSY
@@ -171,6 +172,12 @@ class ModelMismatch(ModelError):
     """The model's files are not the ones that were expected."""
 
     code = "MODEL_MISMATCH"
+
+
+class ArtifactDamaged(VoxqueueError, RuntimeError):
+    """What an earlier step left is gone or damaged."""
+
+    code = "ARTIFACT_LOST"
 
 
 class TransientError(VoxqueueError, RuntimeError):
