@@ -1,6 +1,6 @@
 # Each target sets up .venv first, and again only when pyproject.toml or requirements.lock changed.
-# 3.12 and 3.11 come first: numpy 1.26, which pyctcdecode asks for, has no wheels for later versions and is compiled there.
-PYTHON ?= $(shell for p in python3.12 python3.11 python3 python3.13 python3.14 /usr/bin/python3; do \
+# 3.11 and 3.12 come first: numpy 1.26, which pyctcdecode asks for, has no wheels for later versions and is compiled there.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3 python3.13 python3.14 /usr/bin/python3; do \
 	$$p -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null </dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
