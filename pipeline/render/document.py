@@ -1,0 +1,135 @@
+"""The JSON document `voxqueue.transcript/1`: the one form from which a transcript can be read back.
+
+The same transcript always gives the same bytes: fields in the order below, times and confidences with three decimals,
+no white space, UTF-8 without escapes. Programs may find more fields in later versions of the same schema.
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import ArtifactDamaged
+from pipeline.values import Channel, Recording, Transcript, Utterance, Word
+
+SCHEMA: Final = "voxqueue.transcript/1"
+_DECIMALS = 3
+
+
+def _rounded(value: float) -> float:
+    # Adding zero turns -0.0 into 0.0, which would be written differently.
+    return round(value, _DECIMALS) + 0.0
+
+
+Seconds = Annotated[float, Field(description="From the start of the recording."), AfterValidator(_rounded)]
+Confidence = Annotated[float, Field(ge=0, le=1), AfterValidator(_rounded)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, from_attributes=True)
+
+
+class DocumentWord(_Part):
+    """A word of a segment."""
+
+    text: str
+    start_s: Seconds
+    end_s: Seconds
+    confidence: Confidence
+
+
+class DocumentSegment(_Part):
+    """An utterance of one speaker; `id` counts from 0."""
+
+    id: int
+    channel: int
+    role: str | None
+    start_s: Seconds
+    end_s: Seconds
+    text: str
+    confidence: Confidence
+    words: tuple[DocumentWord, ...]
+
+
+class DocumentChannel(_Part):
+    """An audio channel and the role of its speaker, if known."""
+
+    index: int
+    role: str | None
+
+
+class Document(_Part):
+    """A whole transcript."""
+
+    schema_name: Literal["voxqueue.transcript/1"] = Field(SCHEMA, alias="schema")
+    text: str
+    language: str
+    duration_s: Seconds
+    model: str
+    codec: str
+    sample_rate_hz: int
+    channels: tuple[DocumentChannel, ...]
+    segments: tuple[DocumentSegment, ...]
+    warnings: tuple[str, ...]
+
+
+def to_json(transcript: Transcript) -> str:
+    """The document of `transcript`, one line."""
+    recording = transcript.recording
+    document = Document(
+        text=transcript.text,
+        language=transcript.language,
+        duration_s=recording.duration_s,
+        model=transcript.model,
+        codec=recording.codec,
+        sample_rate_hz=recording.sample_rate_hz,
+        channels=tuple(DocumentChannel.model_validate(channel) for channel in recording.channels),
+        segments=tuple(_segment(index, utterance) for index, utterance in enumerate(transcript.utterances)),
+        warnings=recording.warnings,
+    )
+    return document.model_dump_json(by_alias=True) + "\n"
+
+
+def from_json(document: str) -> Transcript:
+    """The transcript that `to_json` wrote, with times and confidences as rounded there.
+
+    Raises:
+        ArtifactDamaged: not such a document.
+    """
+    try:
+        read = Document.model_validate_json(document)
+    except ValidationError as error:
+        raise ArtifactDamaged(f"not a {SCHEMA}: {error.errors()[0]['msg']}") from error
+    recording = Recording(
+        duration_s=read.duration_s,
+        sample_rate_hz=read.sample_rate_hz,
+        codec=read.codec,
+        channels=tuple(Channel(channel.index, channel.role) for channel in read.channels),
+        warnings=read.warnings,
+    )
+    utterances = tuple(_utterance(segment) for segment in read.segments)
+    return Transcript(read.text, read.language, read.model, recording, utterances)
+
+
+def _segment(index: int, utterance: Utterance) -> DocumentSegment:
+    return DocumentSegment(
+        id=index,
+        channel=utterance.channel,
+        role=utterance.role,
+        start_s=utterance.start_s,
+        end_s=utterance.end_s,
+        text=utterance.text,
+        confidence=utterance.confidence,
+        words=tuple(DocumentWord.model_validate(word) for word in utterance.words),
+    )
+
+
+def _utterance(segment: DocumentSegment) -> Utterance:
+    return Utterance(
+        channel=segment.channel,
+        role=segment.role,
+        start_s=segment.start_s,
+        end_s=segment.end_s,
+        text=segment.text,
+        confidence=segment.confidence,
+        words=tuple(Word(word.text, word.start_s, word.end_s, word.confidence) for word in segment.words),
+    )
