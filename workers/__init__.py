@@ -1,1 +1,1 @@
-"""Everything with a clock, a network or a disk: the Celery application, job state, artifacts, command line and client."""
+"""Everything with a clock, a network or a disk: Celery application, job state, artifacts, command line, client."""

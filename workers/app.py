@@ -1,0 +1,52 @@
+"""The Celery application and the one way to announce a job: a chain of its remaining steps, published after commit."""
+
+from celery import Celery, chain
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from pipeline.stages import STEPS, Step, remaining
+from workers.celeryconfig import celery_settings, task_name
+from workers.errors import BrokerAway
+from workers.settings import Settings
+
+
+def make_app(settings: Settings) -> Celery:
+    """A Celery application for these settings; connects to nothing yet."""
+    app = Celery("voxqueue", set_as_current=False)
+    app.conf.update(celery_settings(settings))
+    return app
+
+
+class Announcer:
+    """Tells the workers of jobs. A message that is lost costs time, never a job, so failure here is no disaster."""
+
+    def __init__(self, app: Celery) -> None:
+        self.app = app
+
+    def announce(self, job_id: str, step: Step = STEPS[0]) -> None:
+        """Publish the chain of `step` and all after it.
+
+        Raises:
+            BrokerAway: the broker did not take it in time; the dispatcher will announce the job again.
+        """
+        signatures = [
+            self.app.signature(task_name(each), args=(job_id,), immutable=True, queue=str(each))
+            for each in remaining(step)
+        ]
+        try:
+            chain(*signatures, app=self.app).apply_async(retry=False)
+        except (OperationalError, RedisError, OSError) as error:
+            raise BrokerAway(type(error).__name__) from error
+
+    def queue_length(self, step: Step) -> int:
+        """Messages that wait in the queue of a step.
+
+        Raises:
+            BrokerAway: the broker does not answer.
+        """
+        try:
+            with self.app.connection_for_write() as connection:
+                declared = connection.default_channel.queue_declare(str(step), passive=True)
+        except (OperationalError, RedisError, OSError) as error:
+            raise BrokerAway(type(error).__name__) from error
+        return int(declared.message_count)

@@ -1,0 +1,58 @@
+"""Celery's settings, each with the fact that it rests on.
+
+The database is the truth and a message is only a ticket, so messages are acknowledged early, never redelivered by the
+broker, and carry nothing but a job id. What is lost on the way is announced again by the dispatcher.
+"""
+
+from typing import Any
+
+from kombu import Queue
+
+from pipeline.stages import STEPS, Step
+from workers.settings import Settings
+
+TASK_PREFIX = "voxqueue."
+
+
+def task_name(step: Step) -> str:
+    """The wire name of a step's task; a contract between releases."""
+    return f"{TASK_PREFIX}{step}"
+
+
+def celery_settings(settings: Settings) -> dict[str, Any]:
+    """Everything that `Celery.conf` is given."""
+    return {
+        "broker_url": settings.broker,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": {
+            # Without these, a broker that accepts connections and never answers blocks its caller for ever. Workers
+            # wait for messages in blocking reads of one second, well below the time-out.
+            "socket_timeout": max(5.0, settings.broker_timeout_s),
+            "socket_connect_timeout": settings.broker_timeout_s,
+            "socket_keepalive": not settings.broker.startswith("redis+socket"),
+            "priority_steps": [0],  # priority is honoured by the claim; one list a queue saves commands
+        },
+        "imports": tuple(f"workers.tasks.{step}" for step in STEPS),
+        "task_queues": [Queue(step) for step in STEPS],
+        "task_routes": {task_name(step): {"queue": str(step)} for step in STEPS},
+        "task_create_missing_queues": False,
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "result_backend": None,
+        "task_ignore_result": True,
+        "task_store_errors_even_if_ignored": False,
+        "task_acks_late": False,
+        "task_publish_retry": False,
+        "task_send_sent_event": False,
+        "task_track_started": False,
+        "task_time_limit": settings.step_deadline_s,  # kills the process of a step that hangs with a live heartbeat
+        "worker_prefetch_multiplier": 1,
+        "worker_send_task_events": False,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "worker_log_color": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,  # the lease is in the database, not the broker
+        "enable_utc": True,
+    }

@@ -1,0 +1,1 @@
+"""Tables and transactions; the same statements on SQLite and PostgreSQL."""

@@ -1,0 +1,58 @@
+"""Bring a database to the schema of this code, or back."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+
+from workers.db.session import Database
+
+# Several services may start and migrate at once; PostgreSQL lets one at a time through.
+_ADVISORY_LOCK = 0x766F7871
+
+
+def upgrade(database: Database, revision: str = "head") -> None:
+    """Apply every migration up to `revision`; does nothing when they are applied already."""
+    _run(database.engine, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(database: Database, revision: str = "base") -> None:
+    """Take migrations back down to `revision`."""
+    _run(database.engine, lambda config: command.downgrade(config, revision))
+
+
+def current_revision(database: Database) -> str | None:
+    """The revision that the database is at, None for an empty one."""
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head_revision() -> str | None:
+    """The newest revision of this code."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _run(engine: Engine, act: Callable[[Config], None]) -> None:
+    with engine.begin() as connection:
+        _lock(connection)
+        config = _config()
+        config.attributes["connection"] = connection
+        act(config)
+
+
+def _lock(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+
+
+def _config() -> Config:
+    package = find_spec("migrations")
+    assert package is not None
+    assert package.submodule_search_locations is not None
+    config = Config()
+    config.set_main_option("script_location", package.submodule_search_locations[0])
+    return config

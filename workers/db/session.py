@@ -1,0 +1,117 @@
+"""One engine a process, one short transaction an act, and what to do when a commit is in doubt."""
+
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from workers.errors import DatabaseAway
+
+Result = TypeVar("Result")
+
+_TRIES = 6
+_BUSY_TIMEOUT_MS = 10_000
+# PostgreSQL ends a worker that was stopped inside a transaction, so that its locks are freed.
+_POSTGRESQL_LIMITS = (
+    "-c lock_timeout=5s -c statement_timeout=60s -c idle_in_transaction_session_timeout=20s -c timezone=UTC"
+)
+# SQLSTATE classes and codes after which the same transaction may well succeed.
+_RETRYABLE_SQLSTATES = ("08", "40", "53", "57P", "55P03", "25P03")
+
+
+class Database:
+    """A database, and the two ways to use it: `run` a function in a transaction, or `read`."""
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self.url = make_url(url)
+        self.engine = _sqlite_engine(url) if self.is_sqlite else _postgresql_engine(url, pool_size)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded database of one host."""
+        return self.url.get_backend_name() == "sqlite"
+
+    def run(self, act: Callable[[Connection], Result]) -> Result:
+        """Run `act` in one write transaction; repeat it when the database was busy or the commit is in doubt.
+
+        `act` must therefore be safe to repeat: it finds its own earlier effect and returns the same result.
+
+        Raises:
+            DatabaseAway: the database did not answer in several tries.
+        """
+        for attempt in range(_TRIES):
+            try:
+                with self.engine.begin() as connection:
+                    return act(connection)
+            except DBAPIError as error:
+                if not is_transient(error):
+                    raise
+                last_error = error
+            time.sleep(random.uniform(0.5, 1.0) * 0.05 * 2**attempt)  # noqa: S311  # jitter, not a secret
+        raise DatabaseAway(type(last_error.orig).__name__) from last_error
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading; on SQLite it takes no write lock."""
+        try:
+            with self.engine.connect() as connection:
+                yield connection.execution_options(voxqueue_read_only=True)
+        except (OperationalError, InterfaceError) as error:
+            if not is_transient(error):
+                raise
+            raise DatabaseAway(type(error.orig).__name__) from error
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def is_transient(error: DBAPIError) -> bool:
+    """Whether the same transaction may succeed when it is repeated."""
+    if error.connection_invalidated:
+        return True
+    if isinstance(error.orig, sqlite3.Error):
+        return "locked" in str(error.orig) or "busy" in str(error.orig)
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    if sqlstate is None:
+        # psycopg could not connect at all, or lost the connection before the server said why.
+        return isinstance(error, OperationalError | InterfaceError)
+    return str(sqlstate).startswith(_RETRYABLE_SQLSTATES)
+
+
+def _postgresql_engine(url: str, pool_size: int) -> Engine:
+    return create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        pool_size=pool_size,
+        pool_pre_ping=True,
+        connect_args={"options": _POSTGRESQL_LIMITS, "connect_timeout": 5},
+    )
+
+
+def _sqlite_engine(url: str) -> Engine:
+    database = make_url(url).database
+    if database:
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        # The driver must not begin transactions by itself: "begin" below decides which kind.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", f"busy_timeout={_BUSY_TIMEOUT_MS}", "foreign_keys=ON", "synchronous=FULL"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A deferred transaction that reads first and writes later fails at once when another wrote in between.
+        read_only = connection.get_execution_options().get("voxqueue_read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine

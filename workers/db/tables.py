@@ -1,0 +1,183 @@
+"""The tables. Times are `db_now()` seconds; states are the values of `workers.states`.
+
+jobs ─┬─ steps ── attempts      what decides, and its history
+      ├─ events                 append-only, what listeners resume from
+      ├─ artifacts              references to bytes in the store
+      └─ transcripts ─ segments ─ words
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from pipeline.stages import STEPS
+from workers.db.base import JsonText, metadata
+from workers.states import JobState, StepState
+
+# SQLite numbers rows by itself only for a plain INTEGER primary key.
+RowId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _one_of(column: str, values: object) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)  # type: ignore[attr-defined]
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _job_id(*, primary_key: bool = False) -> "Column[str]":
+    return Column(
+        "job_id", String(36), ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, primary_key=primary_key
+    )
+
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("version", Integer, nullable=False),  # of the transcript that the job is making, from 1
+    Column("options", JsonText, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("external_id", String(255)),
+    Column("annotations", JsonText, nullable=False),  # the caller's own metadata, returned as it came
+    Column("idempotency_key", String(255)),
+    Column("request_sha256", String(64), nullable=False),
+    Column("duration_s", Double),
+    Column("error_code", String(64)),
+    Column("error_message", Text),
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("ended_at", Double),
+    Column("expires_at", Double),
+    UniqueConstraint("tenant", "idempotency_key"),
+    Index(None, "tenant", "created_at"),
+    Index(None, "state"),
+    _one_of("state", JobState),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    _job_id(),
+    Column("name", String(16), nullable=False),
+    # Copies of the job's, so that a claim reads one table and one index.
+    Column("tenant", String(64), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("fence", Integer, nullable=False),  # grows with each claim; only its holder may end the step
+    Column("claim_token", String(36)),  # finds a claim again whose commit was in doubt
+    Column("attempts", Integer, nullable=False),
+    Column("crashes", Integer, nullable=False),
+    Column("retries", Integer, nullable=False),
+    Column("worker", String(255)),
+    Column("progress", Double, nullable=False),
+    Column("ready_at", Double),  # not to be claimed before
+    Column("published_at", Double),
+    Column("publishes", Integer, nullable=False),
+    Column("started_at", Double),
+    Column("ended_at", Double),
+    Column("lease_until", Double),
+    Column("deadline_at", Double),
+    Column("error_code", String(64)),
+    Column("error_message", Text),
+    UniqueConstraint("job_id", "name"),
+    Index(None, "name", "state", "ready_at"),
+    Index(None, "state", "lease_until"),
+    _one_of("name", STEPS),
+    _one_of("state", StepState),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("step_id", RowId, ForeignKey("steps.id", ondelete="CASCADE"), nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("worker", String(255), nullable=False),
+    Column("waited_s", Double, nullable=False),  # from ready to claimed; the run itself is ended_at - started_at
+    Column("started_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("outcome", String(16)),
+    Column("error_code", String(64)),
+    Column("error_detail", Text),
+    UniqueConstraint("step_id", "fence"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    _job_id(),
+    Column("at", Double, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("step", String(16)),
+    Column("reason", Text),
+    Index(None, "job_id", "id"),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    _job_id(),
+    Column("step", String(16), nullable=False),  # the step that made it, or "source" for the recording
+    Column("fence", Integer, nullable=False),
+    Column("key", String(255), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("created_at", Double, nullable=False),
+    UniqueConstraint("job_id", "step", "fence"),
+    UniqueConstraint("key"),
+)
+
+transcripts = Table(
+    "transcripts",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    _job_id(),
+    Column("version", Integer, nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("model", String(255), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("document", Text, nullable=False),  # the canonical JSON, byte for byte what callers get
+    Column("created_at", Double, nullable=False),
+    UniqueConstraint("job_id", "version"),  # exactly one transcript a version: a constraint, not a hope
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("transcript_id", RowId, ForeignKey("transcripts.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("channel", Integer, nullable=False),
+    Column("role", String(64)),
+    Column("start_s", Double, nullable=False),
+    Column("end_s", Double, nullable=False),
+    Column("confidence", Double, nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+words = Table(
+    "words",
+    metadata,
+    Column("transcript_id", RowId, ForeignKey("transcripts.id", ondelete="CASCADE"), primary_key=True),
+    Column("segment", Integer, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("channel", Integer, nullable=False),
+    Column("start_s", Double, nullable=False),
+    Column("end_s", Double, nullable=False),
+    Column("confidence", Double, nullable=False),
+    Column("text", Text, nullable=False),
+)

@@ -1,0 +1,89 @@
+"""Errors of the queue itself, as a branch of the tree in `pipeline.errors`.
+
+VoxqueueError
+├── RequestError          the caller asked for something that can't be had
+│   ├── JobNotFound               JOB_NOT_FOUND
+│   ├── JobNotFinished            JOB_NOT_FINISHED
+│   ├── JobFailed                 JOB_FAILED
+│   ├── NotAllowedInState         NOT_ALLOWED_IN_STATE
+│   ├── IdempotencyConflict       IDEMPOTENCY_CONFLICT
+│   ├── FileNotReadable           FILE_NOT_READABLE
+│   └── WaitTimeout               WAIT_TIMEOUT
+├── ConfigurationError    a setting is missing or wrong                 CONFIGURATION
+├── DatabaseAway          the database does not answer (transient)      DATABASE_AWAY
+└── Fenced                this worker no longer holds the step; it must stop and write nothing
+"""
+
+from pipeline.errors import TransientError, VoxqueueError
+
+
+class RequestError(VoxqueueError, ValueError):
+    """The request can't be met."""
+
+    code = "BAD_REQUEST"
+
+
+class JobNotFound(RequestError, LookupError):
+    """There is no such job."""
+
+    code = "JOB_NOT_FOUND"
+
+
+class JobNotFinished(RequestError):
+    """The job has no transcript yet."""
+
+    code = "JOB_NOT_FINISHED"
+
+
+class JobFailed(RequestError):
+    """The job ended without a transcript."""
+
+    code = "JOB_FAILED"
+
+
+class NotAllowedInState(RequestError):
+    """The job is not in a state that allows this."""
+
+    code = "NOT_ALLOWED_IN_STATE"
+
+
+class IdempotencyConflict(RequestError):
+    """The same idempotency key was used for another request."""
+
+    code = "IDEMPOTENCY_CONFLICT"
+
+
+class FileNotReadable(RequestError, OSError):
+    """The file can't be read."""
+
+    code = "FILE_NOT_READABLE"
+
+
+class WaitTimeout(RequestError, TimeoutError):
+    """The job did not end in the time that was given."""
+
+    code = "WAIT_TIMEOUT"
+
+
+class ConfigurationError(VoxqueueError, ValueError):
+    """A setting is missing or wrong."""
+
+    code = "CONFIGURATION"
+
+
+class DatabaseAway(TransientError, ConnectionError):
+    """The database does not answer."""
+
+    code = "DATABASE_AWAY"
+
+
+class BrokerAway(TransientError, ConnectionError):
+    """The broker does not answer."""
+
+    code = "BROKER_AWAY"
+
+
+class Fenced(VoxqueueError, RuntimeError):
+    """This worker no longer holds the step."""
+
+    code = "FENCED"

@@ -1,0 +1,93 @@
+"""Make a job and its five step rows, once, however often the same job is handed in."""
+
+import hashlib
+
+from sqlalchemy import Connection, insert, select
+
+from pipeline.stages import STEPS
+from workers.db.base import db_now
+from workers.db.tables import artifacts, jobs, steps
+from workers.errors import IdempotencyConflict
+from workers.jobs.history import record
+from workers.jobs.values import SOURCE, NewJob
+from workers.states import JobState, StepState
+
+
+def request_hash(job: NewJob) -> str:
+    """Hash of what was asked for: the recording and the options, not the id."""
+    asked = (
+        f"{job.source.sha256}\n{job.options.model_dump_json()}\n{job.external_id}\n{sorted(job.annotations.items())}"
+    )
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
+def create(connection: Connection, job: NewJob) -> str:
+    """Insert the job; return its id, or the id of the job that the same request made before.
+
+    Raises:
+        IdempotencyConflict: the key was used for another request.
+    """
+    earlier = _find_earlier(connection, job)
+    if earlier is not None:
+        return earlier
+    now = db_now()
+    connection.execute(
+        insert(jobs).values(
+            id=job.id,
+            tenant=job.tenant,
+            state=JobState.QUEUED,
+            priority=job.priority,
+            version=1,
+            options=job.options.model_dump(mode="json"),
+            file_name=job.file_name,
+            external_id=job.external_id,
+            annotations=job.annotations,
+            idempotency_key=job.idempotency_key,
+            request_sha256=request_hash(job),
+            created_at=now,
+            expires_at=None if job.expires_in_s is None else now + job.expires_in_s,
+        )
+    )
+    for step in STEPS:
+        is_first = step is STEPS[0]
+        connection.execute(
+            insert(steps).values(
+                job_id=job.id,
+                name=step,
+                tenant=job.tenant,
+                priority=job.priority,
+                state=StepState.READY if is_first else StepState.BLOCKED,
+                ready_at=now if is_first else None,
+                fence=0,
+                attempts=0,
+                crashes=0,
+                retries=0,
+                publishes=0,
+                progress=0.0,
+            )
+        )
+    connection.execute(
+        insert(artifacts).values(
+            job_id=job.id,
+            step=SOURCE,
+            fence=0,
+            key=job.source.key,
+            sha256=job.source.sha256,
+            size_bytes=job.source.size_bytes,
+            created_at=now,
+        )
+    )
+    record(connection, job.id, "job.queued")
+    return job.id
+
+
+def _find_earlier(connection: Connection, job: NewJob) -> str | None:
+    same_request = jobs.c.id == job.id
+    if job.idempotency_key is not None:
+        same_request |= (jobs.c.tenant == job.tenant) & (jobs.c.idempotency_key == job.idempotency_key)
+    found = connection.execute(select(jobs.c.id, jobs.c.request_sha256).where(same_request)).first()
+    if found is None:
+        return None
+    if found.request_sha256 != request_hash(job):
+        raise IdempotencyConflict(job.idempotency_key or job.id)
+    return str(found.id)

@@ -1,0 +1,127 @@
+"""Read jobs, events and transcripts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from pipeline.stages import STEPS, Step
+from workers.db.tables import events, jobs, steps, transcripts
+from workers.errors import JobFailed, JobNotFinished, JobNotFound
+from workers.jobs.values import JobStatus, StepStatus
+from workers.states import FINAL_JOB_STATES, JobState, StepState
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a job; ids grow, so a listener can resume after the last it saw."""
+
+    id: int
+    job_id: str
+    at: float
+    kind: str
+    step: Step | None
+    reason: str | None
+
+
+def status(connection: Connection, job_id: str) -> JobStatus:
+    """The job and its steps.
+
+    Raises:
+        JobNotFound: there is no such job.
+    """
+    row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
+    if row is None:
+        raise JobNotFound(job_id)
+    return _job_status(row, connection.execute(select(steps).where(steps.c.job_id == job_id)).all())
+
+
+def recent(connection: Connection, state: JobState | None = None, limit: int = 50) -> list[JobStatus]:
+    """The newest jobs first."""
+    wanted = select(jobs).order_by(jobs.c.created_at.desc(), jobs.c.id).limit(limit)
+    if state is not None:
+        wanted = wanted.where(jobs.c.state == state)
+    found = connection.execute(wanted).all()
+    rows = connection.execute(select(steps).where(steps.c.job_id.in_([row.id for row in found]))).all()
+    return [_job_status(row, [step for step in rows if step.job_id == row.id]) for row in found]
+
+
+def document(connection: Connection, job_id: str) -> str:
+    """The newest transcript of a job as canonical JSON.
+
+    Raises:
+        JobNotFound, JobNotFinished, JobFailed: there is none, and why.
+    """
+    found = connection.execute(
+        select(transcripts.c.document)
+        .where(transcripts.c.job_id == job_id)
+        .order_by(transcripts.c.version.desc())
+        .limit(1)
+    ).scalar()
+    if found is not None:
+        return str(found)
+    job = status(connection, job_id)
+    if job.state in FINAL_JOB_STATES:
+        raise JobFailed(f"{job.state}: {job.error_code or ''} {job.error_message or ''}".strip())
+    raise JobNotFinished(job.state)
+
+
+def events_after(connection: Connection, job_id: str, after: int = 0, limit: int = 100) -> list[Event]:
+    """Events of a job with an id above `after`, oldest first."""
+    rows = connection.execute(
+        select(events).where(events.c.job_id == job_id, events.c.id > after).order_by(events.c.id).limit(limit)
+    )
+    return [
+        Event(row.id, row.job_id, row.at, row.kind, Step(row.step) if row.step else None, row.reason) for row in rows
+    ]
+
+
+def is_done(connection: Connection, job_id: str, step: Step) -> bool:
+    """Whether this step of the job is done."""
+    found = connection.execute(select(steps.c.state).where(steps.c.job_id == job_id, steps.c.name == step)).scalar()
+    return found == StepState.DONE
+
+
+def counts(connection: Connection) -> dict[str, dict[str, int]]:
+    """How many steps of each name are in each state."""
+    rows = connection.execute(select(steps.c.name, steps.c.state, func.count()).group_by(steps.c.name, steps.c.state))
+    found: dict[str, dict[str, int]] = {step: {} for step in STEPS}
+    for name, state, number in rows:
+        found[name][state] = number
+    return found
+
+
+def _job_status(row: Row[tuple[Any, ...]], step_rows: Sequence[Row[tuple[Any, ...]]]) -> JobStatus:
+    ordered = sorted(step_rows, key=lambda step: STEPS.index(Step(step.name)))
+    return JobStatus(
+        id=row.id,
+        state=JobState(row.state),
+        tenant=row.tenant,
+        file_name=row.file_name,
+        version=row.version,
+        duration_s=row.duration_s,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        error_code=row.error_code,
+        error_message=row.error_message,
+        external_id=row.external_id,
+        annotations=row.annotations,
+        steps=tuple(_step_status(step) for step in ordered),
+    )
+
+
+def _step_status(row: Row[tuple[Any, ...]]) -> StepStatus:
+    return StepStatus(
+        name=Step(row.name),
+        state=StepState(row.state),
+        attempt=row.attempts,
+        progress=row.progress,
+        ready_at=row.ready_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        worker=row.worker,
+        error_code=row.error_code,
+        error_message=row.error_message,
+    )

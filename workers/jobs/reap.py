@@ -1,0 +1,106 @@
+"""Take back what was lost: steps whose worker is silent or too slow, jobs past their time, steps no one was told of."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, case, func, or_, select, update
+
+from pipeline.stages import Step
+from workers.db.base import db_now
+from workers.db.tables import jobs, steps
+from workers.jobs.control import stop_job
+from workers.jobs.history import close_attempt, record
+from workers.jobs.lease import end_job
+from workers.jobs.values import Policy
+from workers.states import JobState, Outcome, StepState
+
+_BATCH = 200
+_MAX_DOUBLINGS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A step that is ready and should be announced to the workers."""
+
+    job_id: str
+    step: Step
+
+
+def lost_steps(connection: Connection) -> list[tuple[int, int]]:
+    """(step id, fence) of running steps whose lease or deadline has passed."""
+    overdue = or_(steps.c.lease_until < db_now(), steps.c.deadline_at < db_now())
+    rows = connection.execute(
+        select(steps.c.id, steps.c.fence).where(steps.c.state == StepState.RUNNING, overdue).limit(_BATCH)
+    )
+    return [(row.id, row.fence) for row in rows]
+
+
+def take_back(connection: Connection, step_id: int, fence: int, policy: Policy) -> bool:
+    """Make a lost step ready again, or quarantine it after too many crashes; False when its worker was quicker."""
+    overdue = or_(steps.c.lease_until < db_now(), steps.c.deadline_at < db_now())
+    exhausted = steps.c.crashes + 1 >= policy.max_crashes
+    taken = connection.execute(
+        update(steps)
+        .where(steps.c.id == step_id, steps.c.fence == fence, steps.c.state == StepState.RUNNING, overdue)
+        .values(
+            state=case((exhausted, StepState.QUARANTINED.value), else_=StepState.READY.value),
+            crashes=steps.c.crashes + 1,
+            claim_token=None,
+            lease_until=None,
+            progress=0.0,
+            ready_at=db_now(),
+            published_at=None,
+            publishes=0,
+        )
+        .returning(steps.c.job_id, steps.c.name, steps.c.state, steps.c.crashes)
+    ).first()
+    if taken is None:
+        return False
+    error = ("WORKER_LOST", "The worker that ran the step stopped answering.")
+    close_attempt(connection, step_id, fence, Outcome.LOST, error)
+    record(connection, taken.job_id, "step.lost", Step(taken.name))
+    if taken.state == StepState.QUARANTINED:
+        message = f"The step {taken.name} ended its worker {taken.crashes} times; the job is set aside."
+        record(connection, taken.job_id, "step.quarantined", Step(taken.name))
+        end_job(connection, taken.job_id, JobState.FAILED, ("QUARANTINED", message))
+    return True
+
+
+def expire(connection: Connection) -> int:
+    """End jobs whose time to be done has passed; how many."""
+    late = connection.execute(
+        select(jobs.c.id)
+        .where(jobs.c.state.in_((JobState.QUEUED, JobState.RUNNING)), jobs.c.expires_at < db_now())
+        .limit(_BATCH)
+    ).scalars()
+    return sum(stop_job(connection, job_id, JobState.EXPIRED) for job_id in late)
+
+
+def unannounced(connection: Connection, after_s: float, idle_queues: tuple[Step, ...]) -> list[Ready]:
+    """Steps that have been ready for longer than a message should take: their message was lost, or never sent.
+
+    The wait doubles with each announcement, so that a long backlog is not announced over and over; a step whose queue
+    is empty (`idle_queues`) waits only a second, since no message of its can be on the way.
+    """
+    # SQLite may come without power(); the doublings are few enough to write out.
+    doubled = case(
+        *((steps.c.publishes == times, after_s * 2**times) for times in range(_MAX_DOUBLINGS)),
+        else_=after_s * 2**_MAX_DOUBLINGS,
+    )
+    wait_s = case((steps.c.name.in_(idle_queues), 1.0 + steps.c.publishes), else_=doubled)
+    due = func.coalesce(steps.c.published_at, steps.c.ready_at) + wait_s
+    rows = connection.execute(
+        select(steps.c.job_id, steps.c.name)
+        .where(steps.c.state == StepState.READY, steps.c.ready_at <= db_now(), due <= db_now())
+        .order_by(steps.c.priority.desc(), steps.c.ready_at)
+        .limit(_BATCH)
+    )
+    return [Ready(row.job_id, Step(row.name)) for row in rows]
+
+
+def mark_announced(connection: Connection, ready: Ready) -> None:
+    """Remember that the step was announced just now."""
+    connection.execute(
+        update(steps)
+        .where(steps.c.job_id == ready.job_id, steps.c.name == ready.step, steps.c.state == StepState.READY)
+        .values(published_at=db_now(), publishes=steps.c.publishes + 1)
+    )

@@ -1,0 +1,143 @@
+"""The door to the job transactions: each method is one transaction, repeated safely when the commit is in doubt."""
+
+from functools import partial
+from uuid import uuid4
+
+from pipeline.errors import VoxqueueError
+from pipeline.stages import Step
+from workers.db.session import Database
+from workers.jobs import control, create, lease, queries, reap
+from workers.jobs.queries import Event
+from workers.jobs.reap import Ready
+from workers.jobs.results import Result
+from workers.jobs.values import JobStatus, Lease, NewJob, Policy
+from workers.states import JobState
+
+
+class Jobs:
+    """Jobs in one database, under one policy."""
+
+    def __init__(self, database: Database, policy: Policy) -> None:
+        self.database = database
+        self.policy = policy
+
+    def create(self, job: NewJob) -> str:
+        """Make the job, or find the one that the same request made before; its id.
+
+        Raises:
+            IdempotencyConflict: the idempotency key was used for another request.
+        """
+        return self.database.run(partial(create.create, job=job))
+
+    def claim(self, step: Step, job_id: str, worker: str) -> Lease | None:
+        """Take a ready step of this kind, at best of this job; None when there is none."""
+        wanted = lease.Claim(step, job_id, worker, token=str(uuid4()))
+        return self.database.run(partial(lease.claim, wanted=wanted, policy=self.policy))
+
+    def heartbeat(self, held: Lease, progress: float) -> None:
+        """Hold the step a while longer.
+
+        Raises:
+            Fenced: the step was taken away.
+        """
+        self.database.run(partial(lease.heartbeat, lease=held, progress=progress, policy=self.policy))
+
+    def finish(self, held: Lease, result: Result) -> None:
+        """End the step well.
+
+        Raises:
+            Fenced: the step was taken away; nothing was written.
+        """
+        self.database.run(partial(lease.finish, lease=held, result=result))
+
+    def fail(self, held: Lease, error: VoxqueueError) -> bool:
+        """End the attempt badly; whether the step will be tried again, which only a retryable error is.
+
+        Raises:
+            Fenced: the step was taken away; nothing was written.
+        """
+        policy = self.policy if error.retryable else None
+        told = (error.code, error.sentence)
+        return self.database.run(partial(lease.fail, lease=held, error=told, policy=policy))
+
+    def give_back(self, held: Lease) -> None:
+        """Hand a step back unfinished, without blame.
+
+        Raises:
+            Fenced: the step was taken away; nothing was written.
+        """
+        self.database.run(partial(lease.give_back, lease=held))
+
+    def reap(self) -> int:
+        """Take back every lost step and end every expired job; how many."""
+        with self.database.read() as connection:
+            lost = reap.lost_steps(connection)
+        taken = sum(
+            self.database.run(partial(reap.take_back, step_id=step_id, fence=fence, policy=self.policy))
+            for step_id, fence in lost
+        )
+        return taken + self.database.run(reap.expire)
+
+    def unannounced(self, after_s: float, idle_queues: tuple[Step, ...]) -> list[Ready]:
+        """Steps whose message must have been lost: ready for longer than `after_s`, or their queue is empty."""
+        with self.database.read() as connection:
+            return reap.unannounced(connection, after_s, idle_queues)
+
+    def mark_announced(self, ready: Ready) -> None:
+        """Remember that a ready step was announced just now."""
+        self.database.run(partial(reap.mark_announced, ready=ready))
+
+    def cancel(self, job_id: str) -> bool:
+        """Cancel a job; False when it had ended before.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        return self.database.run(partial(control.cancel, job_id=job_id))
+
+    def retry(self, job_id: str, from_step: Step | None = None) -> Step:
+        """Run an ended job again from a step; that step.
+
+        Raises:
+            JobNotFound: there is no such job.
+            NotAllowedInState: it has not ended, or an earlier step is not done.
+        """
+        return self.database.run(partial(control.retry, job_id=job_id, from_step=from_step))
+
+    def status(self, job_id: str) -> JobStatus:
+        """The job as it is now.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        with self.database.read() as connection:
+            return queries.status(connection, job_id)
+
+    def recent(self, state: JobState | None = None, limit: int = 50) -> list[JobStatus]:
+        """The newest jobs first."""
+        with self.database.read() as connection:
+            return queries.recent(connection, state, limit)
+
+    def document(self, job_id: str) -> str:
+        """The newest transcript of a job as canonical JSON.
+
+        Raises:
+            JobNotFound, JobNotFinished, JobFailed: there is none, and why.
+        """
+        with self.database.read() as connection:
+            return queries.document(connection, job_id)
+
+    def events_after(self, job_id: str, after: int = 0) -> list[Event]:
+        """Events of a job after the one with this id, oldest first."""
+        with self.database.read() as connection:
+            return queries.events_after(connection, job_id, after)
+
+    def is_done(self, job_id: str, step: Step) -> bool:
+        """Whether this step of the job is done."""
+        with self.database.read() as connection:
+            return queries.is_done(connection, job_id, step)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many steps of each kind are in each state."""
+        with self.database.read() as connection:
+            return queries.counts(connection)

@@ -1,0 +1,107 @@
+"""What goes into and comes out of the job transactions: frozen values, no rows."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.options import JobOptions
+from pipeline.stages import Step
+from workers.states import FINAL_JOB_STATES, JobState, StepState
+
+SOURCE = "source"
+"""Name of the artifact that holds the recording itself, beside those named after the step that made them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How long leases last and how often a step may crash or be tried again."""
+
+    lease_s: float
+    step_deadline_s: float
+    max_crashes: int
+    max_retries: int
+    retry_base_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRef:
+    """Bytes in the store: where, which, how many."""
+
+    key: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job as it is handed in. `id` is made by the caller, so that handing in twice makes one job."""
+
+    id: str
+    source: ArtifactRef
+    file_name: str
+    options: JobOptions = field(default_factory=JobOptions)
+    tenant: str = "default"
+    priority: int = 0
+    external_id: str | None = None
+    annotations: dict[str, Any] = field(default_factory=dict)
+    idempotency_key: str | None = None
+    expires_in_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one worker to run one step; worth nothing once a higher fence exists."""
+
+    job_id: str
+    step_id: int
+    step: Step
+    fence: int
+    worker: str
+    options: JobOptions
+    input: ArtifactRef
+    source: ArtifactRef
+
+
+@dataclass(frozen=True, slots=True)
+class StepStatus:
+    """A step as callers see it; times are seconds since 1970."""
+
+    name: Step
+    state: StepState
+    attempt: int
+    progress: float
+    ready_at: float | None
+    started_at: float | None
+    ended_at: float | None
+    worker: str | None
+    error_code: str | None
+    error_message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A job as callers see it; times are seconds since 1970."""
+
+    id: str
+    state: JobState
+    tenant: str
+    file_name: str
+    version: int
+    duration_s: float | None
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    error_code: str | None
+    error_message: str | None
+    external_id: str | None
+    annotations: dict[str, Any]
+    steps: tuple[StepStatus, ...]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job has ended, well or not."""
+        return self.state in FINAL_JOB_STATES
+
+    @property
+    def progress(self) -> float:
+        """Share of the steps that is done, 0 to 1."""
+        return sum(step.progress for step in self.steps) / len(self.steps) if self.steps else 0.0

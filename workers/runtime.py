@@ -1,0 +1,53 @@
+"""What a process works with: settings, database, jobs, store, broker; made once, in the process that uses it."""
+
+import os
+import socket
+from dataclasses import dataclass
+from functools import cache
+
+from workers.app import Announcer, make_app
+from workers.db.session import Database
+from workers.jobs import Jobs, Policy
+from workers.settings import Settings, settings
+from workers.storage import ArtifactStore, LocalStore
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The parts that tasks, dispatcher, client and command line share."""
+
+    settings: Settings
+    database: Database
+    jobs: Jobs
+    store: ArtifactStore
+    announcer: Announcer
+
+    @property
+    def worker_name(self) -> str:
+        """This process, as it is written down beside the steps that it runs."""
+        return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def make_runtime(chosen: Settings) -> Runtime:
+    """Put the parts together; connects to nothing yet."""
+    database = Database(chosen.database)
+    policy = Policy(
+        lease_s=chosen.lease_s,
+        step_deadline_s=chosen.step_deadline_s,
+        max_crashes=chosen.max_crashes,
+        max_retries=chosen.max_retries,
+        retry_base_s=chosen.retry_base_s,
+    )
+    return Runtime(
+        settings=chosen,
+        database=database,
+        jobs=Jobs(database, policy),
+        store=LocalStore(chosen.artifact_path),
+        announcer=Announcer(make_app(chosen)),
+    )
+
+
+@cache
+def runtime() -> Runtime:
+    """The runtime of this worker process; a connection must not be shared across a fork, so nothing calls it before."""
+    return make_runtime(settings())

@@ -1,0 +1,90 @@
+"""Configuration, read once from `VOXQUEUE_*` variables, checked, frozen; the only reader of the environment."""
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from workers.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """Every setting with its default; `VOXQUEUE_` and the upper-case name is its variable.
+
+    With nothing set, everything lives under `home`: a SQLite database, the artifacts and an embedded broker.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="VOXQUEUE_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path("~/.voxqueue"), description="Where the embedded stack keeps what it keeps.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite under home.")
+    broker_url: str = Field("", description="redis:// URL; empty: the embedded broker.")
+    artifacts: Path | None = Field(None, description="Folder of audio and intermediate results; empty: under home.")
+
+    model: str = Field("tiny.en", description="`tiny.en` (comes with the package), a model folder, or a hub name.")
+    model_sha256: str = Field("", description="Expected sha256 of the weights; empty: known or not checked.")
+    language_model: Path | None = Field(None, description="KenLM file for CTC beam search.")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    compute_type: str = Field("default", description="int8, float16, float32, ...; default: what suits the device.")
+    threads: int = Field(0, ge=0, description="Threads of the acoustic model; 0: all cores.")
+
+    lease_s: float = Field(30.0, gt=0, description="A step whose worker is silent this long is given to another.")
+    heartbeat_s: float = Field(5.0, gt=0)
+    reap_s: float = Field(2.0, gt=0, description="How often the dispatcher looks for lost steps.")
+    republish_s: float = Field(30.0, gt=0, description="A ready step that no one takes is announced again after this.")
+    step_deadline_s: float = Field(4 * 3600.0, gt=0, description="No step may run longer, heartbeat or not.")
+    max_crashes: int = Field(3, ge=1, description="A step that took this many processes with it is quarantined.")
+    max_retries: int = Field(5, ge=0, description="Transient errors of a step before it fails.")
+    retry_base_s: float = Field(1.0, gt=0, description="First back-off; doubles each time, with jitter.")
+    broker_timeout_s: float = Field(2.0, gt=0, description="Longest wait for the broker when a job is handed in.")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+
+    @property
+    def home_path(self) -> Path:
+        """`home` with `~` resolved."""
+        return self.home.expanduser().absolute()
+
+    @property
+    def database(self) -> str:
+        """The database URL that is used."""
+        return self.database_url or f"sqlite:///{self.home_path / 'voxqueue.db'}"
+
+    @property
+    def artifact_path(self) -> Path:
+        """The artifact folder that is used."""
+        return self.artifacts.expanduser().absolute() if self.artifacts else self.home_path / "artifacts"
+
+    @property
+    def broker_socket(self) -> Path:
+        """Unix socket of the embedded broker."""
+        return self.home_path / "broker.sock"
+
+    @property
+    def broker(self) -> str:
+        """The broker URL that is used."""
+        return self.broker_url or f"redis+socket://{self.broker_socket}"
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Settings from the environment, with `overrides` on top.
+
+    Raises:
+        ConfigurationError: names the variable and the value that is wrong.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks the types
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = f"VOXQUEUE_{str(first['loc'][0]).upper()}"
+        message = f"{variable}={first['input']!r}: {first['msg']}"
+        raise ConfigurationError(message) from error
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read at the first call."""
+    return read_settings()
