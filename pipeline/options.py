@@ -24,8 +24,10 @@ class PreprocessOptions(Options):
     max_duration_s: float = Field(8 * 3600.0, gt=0, description="A longer recording is refused.")
     max_channels: int = Field(8, ge=1, le=64)
     speech_threshold: float = Field(0.5, gt=0, lt=1, description="Speech probability above which a frame is speech.")
+    min_speech_s: float = Field(0.1, ge=0, le=1, description="A shorter sound is no speech.")
     min_silence_s: float = Field(0.5, ge=0.05, le=5, description="A shorter pause does not end a stretch of speech.")
     padding_s: float = Field(0.3, ge=0, le=1, description="Kept on both sides of speech, so that no sound is cut.")
+    max_gap_s: float = Field(2.0, ge=0, le=10, description="Speech is joined into one segment over shorter gaps.")
     max_segment_s: float = Field(30.0, ge=5, le=30, description="Segments are packed up to this length.")
 
 

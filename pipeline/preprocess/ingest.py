@@ -1,0 +1,110 @@
+"""Decodes a recording onto disk: 16 kHz a channel, without DC, with what the channels have to do with each other."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfilt, sosfilt_zi
+
+from pipeline.audio import AudioReader, Limits, open_audio
+from pipeline.errors import TooShort
+from pipeline.preprocess.spool import Spool
+from pipeline.values import SAMPLE_RATE_HZ
+
+MIN_DURATION_S = 0.1
+CUTOFF_HZ = 40.0
+"""Below the lowest voice: takes away DC and rumble."""
+LOUDEST = 1e9
+"""Samples beyond are cut off, so that no filter or square of them leaves the range of a float."""
+SAME_WITHIN = 1e-4
+"""Channels that differ by less than this share of their energy (-40 dB) are copies; a lossy codec differs by less."""
+
+
+class Relation(StrEnum):
+    """What the channels have to do with each other."""
+
+    INDEPENDENT = "independent"
+    IDENTICAL = "identical"
+    INVERTED = "inverted"
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """A recording on disk, and what is known of it once it has been decoded to the end."""
+
+    spools: tuple[Spool, ...]
+    sample_rate_hz: int
+    codec: str
+    duration_s: float
+    relation: Relation
+    warnings: tuple[str, ...]
+
+
+class _Comparison:
+    """Adds up how much the other channels differ from the first one, and from its mirror image."""
+
+    def __init__(self) -> None:
+        self._energy = self._difference = self._sum = 0.0
+
+    def add(self, block: NDArray[np.float32]) -> None:
+        """Account for `block`, shape (frames, channels)."""
+        first, others = block[:, :1], block[:, 1:]
+        self._energy += float(np.vdot(first, first)) * others.shape[1]
+        difference, total = others - first, others + first
+        self._difference += float(np.vdot(difference, difference))
+        self._sum += float(np.vdot(total, total))
+
+    @property
+    def relation(self) -> Relation:
+        """The verdict on all blocks so far."""
+        if self._energy > 0 and self._difference <= SAME_WITHIN * self._energy:
+            return Relation.IDENTICAL
+        if self._energy > 0 and self._sum <= SAME_WITHIN * self._energy:
+            return Relation.INVERTED
+        return Relation.INDEPENDENT
+
+
+def ingest(source: Path, limits: Limits, on_progress: Callable[[float], None]) -> Ingested:
+    """Decode the recording at `source`; raises what `open_audio` and `AudioReader.blocks` raise, and TooShort."""
+    with open_audio(source, limits) as reader:
+        spools = tuple(Spool() for _ in range(reader.channels))
+        comparison = _Comparison()
+        for block in _resampled(reader):
+            comparison.add(block)
+            for channel, spool in enumerate(spools):
+                spool.append(block[:, channel])
+            on_progress(reader.progress)
+        duration_s = reader.frames_read / reader.sample_rate_hz
+        if duration_s < MIN_DURATION_S:
+            raise TooShort(f"{duration_s * 1000:.0f} ms")
+        relation = comparison.relation if reader.channels > 1 else Relation.INDEPENDENT
+        return Ingested(spools, reader.sample_rate_hz, reader.codec, duration_s, relation, reader.warnings)
+
+
+def _resampled(reader: AudioReader) -> Iterator[NDArray[np.float32]]:
+    """Blocks at 16 kHz (soxr HQ, 20 bits), high-passed at 40 Hz by a Butterworth filter of order 2."""
+    resampler = soxr.ResampleStream(
+        reader.sample_rate_hz, SAMPLE_RATE_HZ, reader.channels, dtype="float32", quality="HQ"
+    )
+    sos = butter(2, CUTOFF_HZ, "highpass", fs=SAMPLE_RATE_HZ, output="sos")
+    state: NDArray[np.float64] | None = None
+    for block in _bounded(reader):
+        resampled = resampler.resample_chunk(block, last=not len(block))
+        if not len(resampled):
+            continue
+        if state is None:
+            # Settled on the first sample, so that a constant offset makes no click at the start.
+            state = sosfilt_zi(sos)[:, :, None] * resampled[0]
+        filtered, state = sosfilt(sos, resampled, axis=0, zi=state)
+        yield filtered.astype(np.float32)
+
+
+def _bounded(reader: AudioReader) -> Iterator[NDArray[np.float32]]:
+    """The blocks of `reader` without absurd samples, and an empty one that says it was the last."""
+    for block in reader.blocks():
+        yield np.clip(block, -LOUDEST, LOUDEST, out=block)
+    yield np.empty((0, reader.channels), np.float32)

@@ -1,0 +1,105 @@
+"""The preprocess step: decode, level, find the speech, and hand it out while it is read."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.audio import Limits
+from pipeline.options import PreprocessOptions
+from pipeline.preprocess import level, loudness
+from pipeline.preprocess.ingest import Ingested, Relation, ingest
+from pipeline.preprocess.loudness import HOP
+from pipeline.preprocess.segments import find_speech, plan
+from pipeline.preprocess.spool import FULL_SCALE, Track
+from pipeline.preprocess.vad import WINDOW, SileroVad, find_model
+from pipeline.values import SAMPLE_RATE_HZ, Channel, Recording, Span, SpeechSegment, Stream
+
+BLOCK = 100 * HOP
+"""Samples that are measured at once; a whole number of VAD windows only when this is a multiple of both."""
+DECODED, LEVELLED = 0.4, 0.5
+"""Progress at the end of each pass, by the time that they take."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """One segment before it is read: its channel, its samples, and the factor that levels them."""
+
+    start: int
+    channel: int
+    stop: int
+    track: Track
+    gain: float
+
+
+def ignore(_: float) -> None:
+    """Progress that nobody watches."""
+
+
+def preprocess(
+    source: Path, options: PreprocessOptions, on_progress: Callable[[float], None] = ignore
+) -> Stream[SpeechSegment]:
+    """Decode the recording at `source` and find its speech: 16 kHz, each channel on its own, at an even level.
+
+    The whole recording has been decoded and searched when this returns; segments are read from a temporary file while
+    the stream is, once. `on_progress` hears 0 to 1 and may raise to stop the work. Raises an InputError of
+    `pipeline.errors` for a recording that can't be used, ModelNotFound or ModelMismatch for the detector.
+    """
+    limits = Limits(options.max_duration_s, options.max_channels)
+    ingested = ingest(source, limits, lambda share: on_progress(DECODED * share))
+    channels, tracks = _tracks(ingested, options)
+    levels = [loudness.measure(track.blocks(BLOCK)) for track in tracks]
+    on_progress(LEVELLED)
+    vad = SileroVad(find_model())
+    cuts: list[_Cut] = []
+    for order, gain in enumerate(level.detection_gains(levels)):
+        probability = _probability(vad, tracks[order], gain)
+        speech = find_speech(probability, options)
+        total = len(tracks[order])
+        speech_gain = level.speech_gain(levels[order], _to_samples(speech, total))
+        stretches = _to_samples(plan(speech, probability, options), total)
+        cuts += [_Cut(start, channels[order].index, stop, tracks[order], speech_gain) for start, stop in stretches]
+        on_progress(LEVELLED + (1 - LEVELLED) * (order + 1) / len(tracks))
+    cuts.sort(key=lambda cut: (cut.start, cut.channel))
+    recording = Recording(
+        round(ingested.duration_s, 6), ingested.sample_rate_hz, ingested.codec, channels, _warnings(ingested)
+    )
+    return Stream(recording, _read(cuts))
+
+
+def _tracks(ingested: Ingested, options: PreprocessOptions) -> tuple[tuple[Channel, ...], list[Track]]:
+    """The channels to transcribe, and the samples of each; copies of one channel are transcribed once."""
+    spools, count = ingested.spools, len(ingested.spools)
+    if count > 1 and ingested.relation is Relation.IDENTICAL:
+        return (Channel(0),), [Track(spools[:1])]
+    if count > 1 and options.channel_mode == "mix":
+        sign = -1.0 if ingested.relation is Relation.INVERTED else 1.0
+        return (Channel(0),), [Track(spools, (1 / count, *[sign / count] * (count - 1)))]
+    roles = (*options.roles, *[None] * count)
+    return tuple(Channel(index, roles[index]) for index in range(count)), [Track((spool,)) for spool in spools]
+
+
+def _warnings(ingested: Ingested) -> tuple[str, ...]:
+    token = {Relation.IDENTICAL: ("dual_mono",), Relation.INVERTED: ("inverted_channels",)}
+    return (*ingested.warnings, *token.get(ingested.relation, ()))
+
+
+def _probability(vad: SileroVad, track: Track, gain: float) -> NDArray[np.float32]:
+    stream = vad.stream()
+    blocks = [stream.feed(np.clip(block * np.float32(gain), -1, 1)) for block in track.blocks(1000 * WINDOW)]
+    return np.concatenate(blocks)
+
+
+def _to_samples(stretches: Sequence[tuple[int, int]], total: int) -> list[tuple[int, int]]:
+    return [(start * WINDOW, min(end * WINDOW, total)) for start, end in stretches]
+
+
+def _read(cuts: Sequence[_Cut]) -> Iterator[SpeechSegment]:
+    for cut in cuts:
+        samples = np.rint(cut.track.read(cut.start, cut.stop) * np.float32(cut.gain * FULL_SCALE))
+        span = Span(cut.channel, cut.start / SAMPLE_RATE_HZ, cut.stop / SAMPLE_RATE_HZ)
+        yield SpeechSegment(span, np.clip(samples, -FULL_SCALE - 1, FULL_SCALE).astype(np.int16))
+    for cut in cuts:
+        cut.track.close()
