@@ -23,6 +23,8 @@ _READ_BYTES = 1 << 20
 # CTranslate2 and faster-whisper tell the English-only vocabulary by its size too: conversion keeps no other mark of it.
 _MULTILINGUAL_VOCABULARY = 51_865
 _LARGE_V3_VOCABULARY = 51_866
+# Chinese, Cantonese, Japanese, Thai, Lao, Burmese.
+_UNSPACED_LANGUAGES = frozenset({"zh", "yue", "ja", "th", "lo", "my"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,6 @@ class AttentionVocabulary:
     """Tokens of a Whisper model by id, and the special ones that steer it; timestamps follow `no_timestamps`."""
 
     tokens: tuple[str, ...]
-    start: int
     end: int
     no_timestamps: int
     prompt: tuple[int, ...]
@@ -102,6 +103,11 @@ class ModelSpec:
     def family(self) -> Literal["ctc", "attention"]:
         """How the model writes: a label a frame, or token by token."""
         return "ctc" if isinstance(self.vocabulary, CtcVocabulary) else "attention"
+
+    @property
+    def separates_words(self) -> bool:
+        """Whether the language is written with spaces between words."""
+        return self.language not in _UNSPACED_LANGUAGES
 
 
 def read_spec(folder: Path, *, name: str | None = None, language: str = "en") -> ModelSpec:
@@ -213,7 +219,6 @@ def _attention_vocabulary(tokens: tuple[str, ...], language: str) -> AttentionVo
             raise ModelMismatch(f"the model knows English only, not {language!r}")
         return AttentionVocabulary(
             tokens=tokens,
-            start=start,
             end=ids["<|endoftext|>"],
             no_timestamps=ids["<|notimestamps|>"],
             prompt=prompt,
@@ -233,8 +238,8 @@ def _ctc_spec(folder: Path, name: str, language: str) -> ModelSpec:
         front_end=front_end,
         vocabulary=_ctc_vocabulary(folder, model),
         frame_s=hop_length / SAMPLE_RATE_HZ,
-        # Group normalisation averages over all samples of a row, padding included (wav2vec 2.0 base and its kin).
-        pads_freely=model.get("feat_extract_norm") != "group",
+        # Group normalisation averages over all samples of a row, padding included; it is wav2vec 2.0's default.
+        pads_freely=isinstance(front_end, NemoLogMel) or model.get("feat_extract_norm") == "layer",
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.values import Utterance, Word
+from pipeline.writing import ends_sentence
 
 LINE_CHARACTERS = 42
 LINES = 2
@@ -15,18 +16,15 @@ LONGEST_S = 7.0
 SHORTEST_S = 0.5
 """A cue is shown at least that long, though its words may be shorter: nobody can read a flash."""
 
-_SENTENCE_ENDS = (".", "?", "!")
-
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """Lines that are shown together, and the utterance that they are a part of; `opens` it if they are its first."""
+    """Lines that are shown together, and the utterance that they are a part of."""
 
     start_s: float
     end_s: float
     lines: tuple[str, ...]
     utterance: Utterance
-    opens: bool
 
 
 def cues(utterances: Iterable[Utterance], prefixes: Iterable[str]) -> Iterator[Cue]:
@@ -36,7 +34,7 @@ def cues(utterances: Iterable[Utterance], prefixes: Iterable[str]) -> Iterator[C
         for words in _packed(utterance.words, prefix):
             start_s = words[0].start_s
             end_s = min(max(words[-1].end_s, start_s + SHORTEST_S), start_s + LONGEST_S)
-            yield Cue(start_s, end_s, tuple(_wrapped(before, words)), utterance, opens=words[0] is utterance.words[0])
+            yield Cue(start_s, end_s, tuple(_wrapped(before, words)), utterance)
             before = ""
 
 
@@ -62,7 +60,7 @@ def _packed(words: Sequence[Word], prefix: str) -> Iterator[list[Word]]:
 
 
 def _is_full(run: Sequence[Word], before: str) -> bool:
-    return run[-1].text.endswith(_SENTENCE_ENDS) and len(_wrapped(before, run)) == LINES
+    return ends_sentence(run[-1].text) and len(_wrapped(before, run)) == LINES
 
 
 def _fits(run: Sequence[Word], before: str) -> bool:

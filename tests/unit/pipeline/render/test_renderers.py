@@ -104,7 +104,6 @@ def test_cues_keep_the_limits_and_lose_no_word(parts: list[str], prefix: str) ->
     assert all(len(cue.lines) <= LINES and cue.end_s - cue.start_s <= LONGEST_S for cue in made)
     assert all(len(line) <= LINE_CHARACTERS for cue in made for line in cue.lines)
     assert " ".join(line for cue in made for line in cue.lines).split() == prefix.split() + parts
-    assert [cue.opens for cue in made] == [True] + [False] * (len(made) - 1)
     assert all(a.end_s <= b.start_s + 0.5 for a, b in pairwise(made))
 
 

@@ -1,0 +1,18 @@
+"""Where sentences end in written text: shared by the steps and renderers that cut text."""
+
+_SENTENCE_ENDS = (
+    ".",
+    "?",
+    "!",
+    "\N{HORIZONTAL ELLIPSIS}",
+    "\N{IDEOGRAPHIC FULL STOP}",
+    "\N{FULLWIDTH QUESTION MARK}",
+    "\N{FULLWIDTH EXCLAMATION MARK}",
+)
+_CLOSING = "\"')]}\N{RIGHT DOUBLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}\N{RIGHT CORNER BRACKET}"
+_TITLES = frozenset({"mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs."})
+
+
+def ends_sentence(word: str) -> bool:
+    """Whether `word`, with its punctuation, ends a sentence; `Mr.` and its like don't."""
+    return word.rstrip(_CLOSING).endswith(_SENTENCE_ENDS) and word.casefold() not in _TITLES
