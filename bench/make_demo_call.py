@@ -65,7 +65,8 @@ DIALOGUE = (
     Turn(AGENT, "Thank you, Laura. I have your account open. What would you like to know?", 0.8),
     Turn(
         CUSTOMER,
-        "The bill is for one hundred and eighty four dollars and fifty cents. Last month I only paid ninety two dollars.",
+        "The bill is for one hundred and eighty four dollars and fifty cents. "
+        "Last month I only paid ninety two dollars.",
     ),
     Turn(AGENT, "I see.", -0.2),
     Turn(
