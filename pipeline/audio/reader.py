@@ -60,15 +60,19 @@ class _ForwardSoundFile(soundfile.SoundFile):  # type: ignore[misc]
 class AudioReader:
     """An open recording: `header` at once, its samples by `blocks`, once; a context manager."""
 
-    def __init__(self, header: AudioHeader, sound: soundfile.SoundFile, limits: Limits, resources: ExitStack) -> None:
+    def __init__(self, header: AudioHeader, source: BinaryIO, limits: Limits, resources: ExitStack) -> None:
+        sound = resources.enter_context(_open_sound(source))
+        if sound.channels != header.channels:
+            raise CorruptHeader("the number of channels is ambiguous")
         self.header = header
         self.codec = "flac" if header.container is Container.FLAC else _CODECS.get(sound.subtype, sound.subtype.lower())
         self.sample_rate_hz: int = sound.samplerate
         self.channels: int = sound.channels
         self.frames_read = 0
-        # libsndfile decodes Opus at the rate it was made from, its header counts at 48 kHz.
-        self.frames_expected = (header.frames or 0) * self.sample_rate_hz // header.sample_rate_hz
+        # libsndfile counts the whole of an Ogg stream, and Opus at the rate it was made from.
+        self.frames_expected: int = sound.frames if header.container is Container.OGG else header.frames or 0
         self.warnings = header.warnings
+        self._source = source
         self._sound = sound
         self._limits = limits
         self._resources = resources
@@ -112,8 +116,9 @@ class AudioReader:
     def _end_is_there(self) -> bool:
         """Whether the last frame that a FLAC claims can be decoded: if so it is damaged, if not it was cut."""
         try:
-            self._sound.seek(self._sound.frames - 1)
-            return len(self._sound.read(1)) == 1
+            with _open_sound(self._source) as again:
+                again.seek(again.frames - 1)
+                return len(again.read(1)) == 1
         except soundfile.LibsndfileError:
             return False
 
@@ -133,15 +138,16 @@ def open_audio(path: Path, limits: Limits) -> AudioReader:
 
     Raises an InputError of `pipeline.errors` that says what is wrong, before anything is decoded.
     """
-    with ExitStack() as resources:
+    with ExitStack() as guard:
+        resources = guard.enter_context(ExitStack())
         file = resources.enter_context(path.open("rb"))
         header = _examine(file)
         source = file if header.repaired is None else resources.enter_context(header.repaired)
         check(header, limits)
-        sound = resources.enter_context(_open_sound(source))
-        if sound.channels != header.channels:
-            raise CorruptHeader("the number of channels is ambiguous")
-        return AudioReader(header, sound, limits, resources.pop_all())
+        reader = AudioReader(header, source, limits, resources)
+        # From here on the reader closes them.
+        guard.pop_all()
+        return reader
 
 
 def _examine(file: BinaryIO) -> AudioHeader:

@@ -51,14 +51,14 @@ def examine(file: BinaryIO, container: Container) -> AudioHeader:
     size = os.fstat(file.fileno()).st_size
     layout: _Format | None = None
     for chunk in _chunks(file, container):
-        if chunk.name == b"fmt ":
-            layout = _read_format(file, chunk)
-        elif chunk.name == b"data":
+        if chunk.name == b"data":
             if layout is None:
                 raise CorruptHeader("data before its format")
             return _describe(container, layout, chunk.size, size - chunk.start)
-        elif chunk.start + chunk.size > size:
+        if chunk.start + chunk.size > size:
             raise CorruptHeader("a chunk is longer than the file")
+        if chunk.name == b"fmt ":
+            layout = _read_format(file, chunk)
     raise CorruptHeader("no audio data")
 
 

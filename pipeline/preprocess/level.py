@@ -19,12 +19,12 @@ PEAK_PERCENTILE = 95
 IMPULSE_DB = 20.0
 
 
-def detection_gains(levels: Sequence[Levels]) -> list[float]:
-    """A factor for each channel under which speech detection hears it, judged by the whole channel."""
+def detection_gains(levels: Sequence[Levels]) -> list[float | None]:
+    """A factor for each channel under which speech detection hears it, None for a silent one (below -70 LUFS)."""
     gains_db = [_gain_db(integrated_lufs(each.energy)) for each in levels]
     audible = [gain_db for gain_db in gains_db if gain_db is not None]
     ceiling_db = min(audible, default=0.0) + MAX_SPREAD_DB
-    return [1.0 if gain_db is None else 10 ** (min(gain_db, ceiling_db) / 20) for gain_db in gains_db]
+    return [None if gain_db is None else 10 ** (min(gain_db, ceiling_db) / 20) for gain_db in gains_db]
 
 
 def speech_gain(levels: Levels, speech: Iterable[tuple[int, int]]) -> float:

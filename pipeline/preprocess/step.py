@@ -17,15 +17,17 @@ from pipeline.preprocess.spool import FULL_SCALE, Track
 from pipeline.preprocess.vad import WINDOW, SileroVad, find_model
 from pipeline.values import SAMPLE_RATE_HZ, Channel, Recording, Span, SpeechSegment, Stream
 
-BLOCK = 100 * HOP
-"""Samples that are measured at once; a whole number of VAD windows only when this is a multiple of both."""
-DECODED, LEVELLED = 0.4, 0.5
-"""Progress at the end of each pass, by the time that they take."""
+BLOCK = 8 * HOP * WINDOW // 64
+"""Samples (6.4 s) that are measured or searched at once: whole hops and whole VAD windows."""
+DECODED, LEVELLED = 0.25, 0.35
+"""Progress after decoding and after measuring, by the time that they take."""
+
+_TOKENS = {Relation.IDENTICAL: ("dual_mono",), Relation.INVERTED: ("inverted_channels",), Relation.INDEPENDENT: ()}
 
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """One segment before it is read: its channel, its samples, and the factor that levels them."""
+    """One segment before it is read: its samples and its channel, where they are kept, and what levels them."""
 
     start: int
     channel: int
@@ -55,51 +57,58 @@ def preprocess(
     vad = SileroVad(find_model())
     cuts: list[_Cut] = []
     for order, gain in enumerate(level.detection_gains(levels)):
-        probability = _probability(vad, tracks[order], gain)
-        speech = find_speech(probability, options)
-        total = len(tracks[order])
-        speech_gain = level.speech_gain(levels[order], _to_samples(speech, total))
-        stretches = _to_samples(plan(speech, probability, options), total)
-        cuts += [_Cut(start, channels[order].index, stop, tracks[order], speech_gain) for start, stop in stretches]
-        on_progress(LEVELLED + (1 - LEVELLED) * (order + 1) / len(tracks))
+        watch = _part(on_progress, order, len(tracks))
+        track = tracks[order]
+        if gain is not None:
+            probability = vad.probability(_amplified(track, gain, watch))
+            speech = find_speech(probability, options)
+            speech_gain = level.speech_gain(levels[order], _to_samples(speech, track))
+            stretches = _to_samples(plan(speech, probability, options), track)
+            cuts += [_Cut(start, channels[order].index, stop, track, speech_gain) for start, stop in stretches]
+        watch(1.0)
     cuts.sort(key=lambda cut: (cut.start, cut.channel))
-    recording = Recording(
-        round(ingested.duration_s, 6), ingested.sample_rate_hz, ingested.codec, channels, _warnings(ingested)
-    )
+    warnings = (*ingested.warnings, *_TOKENS[ingested.relation])
+    recording = Recording(ingested.duration_s, ingested.sample_rate_hz, ingested.codec, channels, warnings)
     return Stream(recording, _read(cuts))
 
 
 def _tracks(ingested: Ingested, options: PreprocessOptions) -> tuple[tuple[Channel, ...], list[Track]]:
-    """The channels to transcribe, and the samples of each; copies of one channel are transcribed once."""
+    """The channels to transcribe, and the samples of each; copies of one channel are transcribed once.
+
+    A channel that stands for several speakers has no role, unless it is the only one there was.
+    """
     spools, count = ingested.spools, len(ingested.spools)
-    if count > 1 and ingested.relation is Relation.IDENTICAL:
+    if ingested.relation is Relation.IDENTICAL:
         return (Channel(0),), [Track(spools[:1])]
     if count > 1 and options.channel_mode == "mix":
+        # Two channels that are wired the wrong way round would cancel out.
         sign = -1.0 if ingested.relation is Relation.INVERTED else 1.0
         return (Channel(0),), [Track(spools, (1 / count, *[sign / count] * (count - 1)))]
     roles = (*options.roles, *[None] * count)
     return tuple(Channel(index, roles[index]) for index in range(count)), [Track((spool,)) for spool in spools]
 
 
-def _warnings(ingested: Ingested) -> tuple[str, ...]:
-    token = {Relation.IDENTICAL: ("dual_mono",), Relation.INVERTED: ("inverted_channels",)}
-    return (*ingested.warnings, *token.get(ingested.relation, ()))
+def _part(on_progress: Callable[[float], None], order: int, count: int) -> Callable[[float], None]:
+    """Progress of the search on one of `count` channels, as progress of the step."""
+    return lambda share: on_progress(LEVELLED + (1 - LEVELLED) * (order + share) / count)
 
 
-def _probability(vad: SileroVad, track: Track, gain: float) -> NDArray[np.float32]:
-    stream = vad.stream()
-    blocks = [stream.feed(np.clip(block * np.float32(gain), -1, 1)) for block in track.blocks(1000 * WINDOW)]
-    return np.concatenate(blocks)
+def _amplified(track: Track, gain: float, watch: Callable[[float], None]) -> Iterator[NDArray[np.float32]]:
+    done = 0
+    for block in track.blocks(BLOCK):
+        yield np.clip(block * np.float32(gain), -1, 1)
+        done += len(block)
+        watch(done / len(track))
 
 
-def _to_samples(stretches: Sequence[tuple[int, int]], total: int) -> list[tuple[int, int]]:
-    return [(start * WINDOW, min(end * WINDOW, total)) for start, end in stretches]
+def _to_samples(stretches: Sequence[tuple[int, int]], track: Track) -> list[tuple[int, int]]:
+    return [(start * WINDOW, min(end * WINDOW, len(track))) for start, end in stretches]
 
 
 def _read(cuts: Sequence[_Cut]) -> Iterator[SpeechSegment]:
     for cut in cuts:
         samples = np.rint(cut.track.read(cut.start, cut.stop) * np.float32(cut.gain * FULL_SCALE))
         span = Span(cut.channel, cut.start / SAMPLE_RATE_HZ, cut.stop / SAMPLE_RATE_HZ)
-        yield SpeechSegment(span, np.clip(samples, -FULL_SCALE - 1, FULL_SCALE).astype(np.int16))
+        yield SpeechSegment(span, np.clip(samples, -FULL_SCALE, FULL_SCALE).astype(np.int16))
     for cut in cuts:
         cut.track.close()

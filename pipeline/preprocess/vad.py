@@ -6,6 +6,7 @@ carries the state of its LSTM, so blocks of any number of windows give what one 
 
 import hashlib
 import importlib.util
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from pipeline.errors import ModelMismatch, ModelNotFound
 WINDOW = 512
 """Samples at 16 kHz that one probability stands for."""
 CONTEXT = 64
+SETTLING = 8
+"""Windows of silence that the LSTM hears first: cold, it misses a short word at the very start of a recording."""
 STATE_SIZE = 128
 MODEL_SHA256 = "4cbf549b8326f60f80f2536d9eefeb450a9abe83365a098031c89719f1be17d2"
 
@@ -35,7 +38,7 @@ def find_model() -> Path:
 
 
 class SileroVad:
-    """A loaded model; its `stream` is one pass over one channel."""
+    """A loaded model; it may be used for many channels, one after another."""
 
     def __init__(self, path: Path) -> None:
         options = onnxruntime.SessionOptions()
@@ -44,21 +47,24 @@ class SileroVad:
         options.enable_cpu_mem_arena = False
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
-    def stream(self) -> "SpeechProbability":
-        """A new pass, at the start of a channel."""
-        return SpeechProbability(self._session)
+    def probability(self, blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Probabilities (windows,) over a channel at 16 kHz that comes in `blocks`, whole windows but for the last."""
+        stream = _Pass(self._session)
+        found = [stream.feed(block) for block in blocks]
+        return np.concatenate(found) if found else np.empty(0, np.float32)
 
 
-class SpeechProbability:
+class _Pass:
     """One pass over a channel, fed block by block."""
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
         self._context = np.zeros(CONTEXT, np.float32)
         self._hidden = self._cell = np.zeros((1, 1, STATE_SIZE), np.float32)
+        self.feed(np.zeros(SETTLING * WINDOW, np.float32))
 
     def feed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities (windows,) of the next `samples`; only the last block may end within a window."""
+        """Probabilities (windows,) of the next `samples`."""
         padded = np.pad(samples, (0, -len(samples) % WINDOW))
         with_context = np.concatenate((self._context, padded))
         windows = np.lib.stride_tricks.sliding_window_view(with_context, CONTEXT + WINDOW)[::WINDOW]

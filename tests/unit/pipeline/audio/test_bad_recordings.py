@@ -1,0 +1,244 @@
+"""Whatever a caller uploads ends in audio or in one stable error, before or while it is decoded, in bounded memory."""
+
+import contextlib
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import errors
+from pipeline.audio import Limits, open_audio
+from tests import bad_recordings as bad
+
+LIMITS = Limits(max_duration_s=8 * 3600, max_channels=8)
+STEREO = bad.noisy_tone(1.0, channels=2)
+FLAC = bad.encode(bad.noisy_tone(5.0), "FLAC")
+MP3 = bad.encode(bad.noisy_tone(5.0), "MP3")
+OPUS = bad.encode(bad.noisy_tone(5.0), "OGG", "OPUS")
+VORBIS = bad.encode(bad.noisy_tone(5.0), "OGG", "VORBIS")
+WAV = bad.wave_file(bad.wave_format(), bad.chunk(b"data", bad.pcm()))
+DATA = bad.chunk(b"data", bad.pcm())
+
+Reading = tuple[int, int, int, tuple[str, ...]]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[[bytes], Reading]:
+    def decode(content: bytes) -> Reading:
+        path = tmp_path / "recording"
+        path.write_bytes(content)
+        with open_audio(path, LIMITS) as reader:
+            assert all(np.isfinite(block).all() for block in reader.blocks())
+            return reader.frames_read, reader.sample_rate_hz, reader.channels, reader.warnings
+
+    return decode
+
+
+def _adpcm(tag: int, block_frames: int, block_bytes: int) -> bytes:
+    extra = struct.pack("<HH", 2, block_frames)
+    return bad.wave_file(bad.wave_format(tag, bits=4, block_bytes=block_bytes, extra=extra), DATA)
+
+
+REFUSED: dict[str, tuple[bytes, type[errors.InputError]]] = {
+    "empty": (b"", errors.EmptyUpload),
+    "one byte": (b"R", errors.UnrecognisedFormat),
+    "plain text": (b"Dear customer, " * 1000, errors.UnrecognisedFormat),
+    "error page": (b"<!DOCTYPE html><html><body>502 Bad Gateway</body></html>", errors.UnrecognisedFormat),
+    "JSON": (b'{"error": "not found"}', errors.UnrecognisedFormat),
+    "zip": (b"PK\x03\x04" + WAV, errors.UnrecognisedFormat),
+    "gzip": (b"\x1f\x8b\x08\x00" + WAV, errors.UnrecognisedFormat),
+    "tar": (b"call.wav".ljust(257, b"\0") + b"ustar\x0000".ljust(255, b"\0") + WAV, errors.UnrecognisedFormat),
+    "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(100), errors.UnrecognisedFormat),
+    "SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", errors.UnrecognisedFormat),
+    "PDF": (b"%PDF-1.7\n" + bytes(100), errors.UnrecognisedFormat),
+    "ELF": (b"\x7fELF" + bytes(100), errors.UnrecognisedFormat),
+    "other RIFF": (b"RIFF\x24\x00\x00\x00AVI LIST" + bytes(100), errors.UnrecognisedFormat),
+    "HLS playlist": (b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:1/a.ts\n", errors.FormatNotAllowed),
+    "HLS playlist with mark": (b"\xef\xbb\xbf#EXTM3U\n/etc/passwd\n", errors.FormatNotAllowed),
+    "ffconcat": (b"ffconcat version 1.0\nfile /etc/passwd\n", errors.FormatNotAllowed),
+    "SDP": (b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\n", errors.FormatNotAllowed),
+    "RTSP": (b"rtsp://127.0.0.1/a", errors.FormatNotAllowed),
+    "concat": (b"concat:a.wav|b.wav", errors.FormatNotAllowed),
+    "data address": (b"data:audio/wav;base64,UklGRg==", errors.FormatNotAllowed),
+    **{
+        name: (bad.encode(bad.noisy_tone(0.5), name), errors.FormatNotAllowed)
+        for name in ("MAT4", "MAT5", "AU", "PAF", "VOC", "NIST", "CAF", "AIFF", "SVX", "AVR", "PVF", "IRCAM", "MPC2K")
+    },
+    "RIFF header only": (b"RIFF\x24\x00\x00\x00WAVE", errors.CorruptHeader),
+    "RIFF cut in its name": (b"RIFF\x24\x00", errors.CorruptHeader),
+    "format cut": (WAV[:28], errors.CorruptHeader),
+    "format too small": (bad.wave_file(bad.chunk(b"fmt ", b"\1\0\1\0"), DATA), errors.CorruptHeader),
+    "data before format": (bad.wave_file(DATA, bad.wave_format()), errors.CorruptHeader),
+    "huge LIST": (bad.wave_file(bad.wave_format(), bad.chunk(b"LIST", b"INFO", 2**31), DATA), errors.CorruptHeader),
+    "a million chunks": (bad.wave_file(bad.chunk(b"junk", b"") * 1_000_000), errors.CorruptHeader),
+    "W64 of negative chunks": (
+        bad.encode(STEREO, "W64")[:56] + bytes(8) + bad.encode(STEREO, "W64")[64:],
+        errors.CorruptHeader,
+    ),
+    "no data": (bad.wave_file(bad.wave_format(), bad.chunk(b"data", b"")), errors.NoAudioSamples),
+    "data of length 0": (bad.wave_file(bad.wave_format(), bad.chunk(b"data", bad.pcm(), 0)), errors.NoAudioSamples),
+    "0 Hz": (bad.wave_file(bad.wave_format(rate_hz=0), DATA), errors.BadSampleRate),
+    "4 GHz": (bad.wave_file(bad.wave_format(rate_hz=4_000_000_000), DATA), errors.BadSampleRate),
+    "FLAC of 0 Hz": (FLAC[:18] + bytes(2) + bytes([FLAC[20] & 0x0F]) + FLAC[21:], errors.BadSampleRate),
+    "0 channels": (bad.wave_file(bad.wave_format(channels=0, block_bytes=2), DATA), errors.BadChannels),
+    "65535 channels": (
+        bad.wave_file(bad.wave_format(channels=65_535, bits=8, block_bytes=65_535), bad.chunk(b"data", bytes(65_535))),
+        errors.BadChannels,
+    ),
+    "32 channels": (bad.wave_file(bad.wave_format(channels=32), DATA), errors.TooManyChannels),
+    "0 bits": (bad.wave_file(bad.wave_format(bits=0), DATA), errors.UnsupportedEncoding),
+    "12 bits": (bad.wave_file(bad.wave_format(bits=12), DATA), errors.UnsupportedEncoding),
+    "64 bits": (bad.wave_file(bad.wave_format(bits=64), DATA), errors.UnsupportedEncoding),
+    "unknown tag": (bad.wave_file(bad.wave_format(0x1234), DATA), errors.UnsupportedEncoding),
+    "block that does not fit": (bad.wave_file(bad.wave_format(block_bytes=3), DATA), errors.UnsupportedEncoding),
+    "IMA ADPCM that overflows": (_adpcm(0x11, 65_535, 1024), errors.UnsupportedEncoding),
+    "MS ADPCM that overflows": (_adpcm(0x02, 65_535, 1024), errors.UnsupportedEncoding),
+    "ADPCM of 0 bytes": (_adpcm(0x11, 1, 4)[:32] + b"\0\0" + _adpcm(0x11, 1, 4)[34:], errors.UnsupportedEncoding),
+    "FLAC that claims 49 days": (bad.flac_claiming(2**36 - 1, FLAC)[:132], errors.CorruptHeader),
+    "FLAC without STREAMINFO": (b"fLaC\x84\0\0\0", errors.CorruptHeader),
+    "FLAC cut": (FLAC[: len(FLAC) // 2], errors.Truncated),
+    "FLAC cut in its header": (FLAC[:30], errors.CorruptHeader),
+    "FLAC with a flipped bit": (bad.flipped(FLAC, 0.5), errors.DecodeError),
+    "MP3 with a tag of 256 MB": (b"ID3\x04\0\0\x7f\x7f\x7f\x7f" + MP3, errors.CorruptHeader),
+    "MP3 tag alone": (b"ID3\x04\0\0\0\0\0\0" + bytes(1000), errors.CorruptHeader),
+    "Opus of 0 channels": (bad.ogg_page([bad.opus_head(0)], 0, 0, flags=2), errors.CorruptHeader),
+    "Opus with a bad checksum": (bad.flipped(OPUS, 25 / len(OPUS)), errors.CorruptHeader),
+    "Ogg page alone": (OPUS[:27], errors.NoAudioStream),
+    "chained Opus": (OPUS + OPUS, errors.ChainedStream),
+    "chained Vorbis of another rate": (
+        VORBIS + bad.encode(STEREO, "OGG", "VORBIS", 8000),
+        errors.ChainedStream,
+    ),
+    "Theora": (bad.ogg_page([b"\x80theora\x03\x02\x01"], 0, 0, flags=2), errors.NoAudioStream),
+    "Skeleton": (bad.ogg_page([b"fishead\0\x03\0"], 0, 0, flags=2), errors.NoAudioStream),
+    "Speex": (bad.ogg_page([b"Speex   1.2".ljust(80, b"\0")], 0, 0, flags=2), errors.UnsupportedEncoding),
+    "NaN": (bad.encode(np.full((RATE := 16_000, 1), np.nan, np.float32), codec="FLOAT"), errors.NonFiniteSamples),
+    "infinity": (bad.encode(np.full((RATE, 1), np.inf, np.float32), codec="FLOAT"), errors.NonFiniteSamples),
+}
+
+ACCEPTED: dict[str, tuple[bytes, Reading]] = {
+    "WAV": (WAV, (16_000, 16_000, 1, ())),
+    "WAV of unknown length": (
+        bad.wave_file(bad.wave_format(), bad.chunk(b"data", bad.pcm(), 0xFFFFFFFF)),
+        (16_000, 16_000, 1, ()),
+    ),
+    "WAV with an odd byte": (
+        bad.wave_file(bad.wave_format(), bad.chunk(b"data", bad.pcm() + b"\x01")),
+        (16_000, 16_000, 1, ("partial_frame",)),
+    ),
+    "WAV cut in the middle": (WAV[:16_044], (8000, 16_000, 1, ("truncated",))),
+    "WAV with a LIST first": (
+        bad.wave_file(bad.chunk(b"LIST", b"INFOx"), bad.wave_format(), DATA),
+        (16_000, 16_000, 1, ()),
+    ),
+    "RF64 that claims 2^60 bytes": (bad.rf64(1.0, 2**60), (16_000, 16_000, 1, ())),
+    "W64": (bad.encode(STEREO, "W64"), (16_000, 16_000, 2, ())),
+    "192 kHz": (bad.encode(bad.noisy_tone(0.5, 192_000), rate_hz=192_000), (96_000, 192_000, 1, ())),
+    "8 kHz mu-law": (bad.encode(bad.noisy_tone(1.0, 8000), codec="ULAW", rate_hz=8000), (8000, 8000, 1, ())),
+    "8 kHz A-law": (bad.encode(bad.noisy_tone(1.0, 8000), codec="ALAW", rate_hz=8000), (8000, 8000, 1, ())),
+    "11025 Hz": (bad.encode(bad.noisy_tone(1.0, 11_025), rate_hz=11_025), (11_025, 11_025, 1, ())),
+    "extensible": (bad.encode(STEREO, "WAVEX"), (16_000, 16_000, 2, ())),
+    "GSM 06.10": (bad.encode(bad.noisy_tone(0.8, 8000), codec="GSM610", rate_hz=8000), (6400, 8000, 1, ())),
+    "1e38": (bad.encode(np.full((1600, 1), 1e38, np.float32), codec="FLOAT"), (1600, 16_000, 1, ())),
+    "denormal": (bad.encode(np.full((1600, 1), 1e-40, np.float32), codec="FLOAT"), (1600, 16_000, 1, ())),
+    "FLAC": (FLAC, (80_000, 16_000, 1, ())),
+    "FLAC of unknown length": (bad.flac_claiming(0, FLAC), (80_000, 16_000, 1, ())),
+    "MP3": (MP3, (80_000, 16_000, 1, ())),
+    "Opus": (OPUS, (80_000, 16_000, 1, ())),
+    "Vorbis": (VORBIS, (80_000, 16_000, 1, ())),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_can_not_be_used_is_refused_with_its_own_code(name: str, read: Callable[[bytes], Reading]) -> None:
+    content, error = REFUSED[name]
+    with pytest.raises(errors.InputError) as caught:
+        read(content)
+    assert caught.type is error
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_what_can_be_used_is_decoded_to_its_real_length(name: str, read: Callable[[bytes], Reading]) -> None:
+    content, expected = ACCEPTED[name]
+    assert read(content) == expected
+
+
+def test_mp3_of_variable_rate_without_its_length_is_read_to_the_end(read: Callable[[bytes], Reading]) -> None:
+    quiet_then_loud = np.concatenate((np.zeros((80_000, 1), np.float32), bad.noisy_tone(5.0)))
+    frames, _, _, warnings = read(bad.mp3_without_length(bad.encode(quiet_then_loud, "MP3")))
+    # Without the first frame the encoder's delay and padding, up to three frames, stay in.
+    assert 0 <= frames - 160_000 <= 3 * 1152
+    assert warnings == ()
+
+
+def test_two_mp3_files_joined_are_both_read(read: Callable[[bytes], Reading]) -> None:
+    assert read(MP3 + MP3)[0] >= 160_000
+
+
+def test_mp3_behind_garbage_is_found(read: Callable[[bytes], Reading]) -> None:
+    garbage = np.random.default_rng(3).integers(0, 255, 10_000, np.uint8).tobytes()
+    frames, *_, warnings = read(garbage + MP3)
+    assert 0 <= frames - 80_000 <= 3 * 1152
+    assert warnings == ("leading_garbage",)
+
+
+@pytest.mark.parametrize("content", [MP3, OPUS, VORBIS], ids=["MP3", "Opus", "Vorbis"])
+def test_lossy_file_that_was_cut_gives_what_is_there_and_a_warning(
+    content: bytes, read: Callable[[bytes], Reading]
+) -> None:
+    frames, *_, warnings = read(content[: len(content) // 2])
+    assert 16_000 < frames < 64_000
+    assert warnings == ("truncated",)
+
+
+def test_damaged_page_of_ogg_is_reported(read: Callable[[bytes], Reading]) -> None:
+    assert read(bad.flipped(OPUS, 0.5))[3] == ("damaged",)
+
+
+def test_twelve_hours_of_silence_in_ten_megabytes_are_refused_unheard(tmp_path: Path) -> None:
+    path = tmp_path / "silence.opus"
+    path.write_bytes(bad.silent_opus(hours=12))
+    assert path.stat().st_size < 10e6
+    with pytest.raises(errors.DurationLimit):
+        open_audio(path, LIMITS)
+
+
+def test_length_is_limited_by_what_is_decoded_when_no_header_tells(tmp_path: Path) -> None:
+    path = tmp_path / "unknown.flac"
+    path.write_bytes(bad.flac_claiming(0, FLAC))
+    with open_audio(path, Limits(max_duration_s=4.0, max_channels=1)) as reader, pytest.raises(errors.DurationLimit):
+        list(reader.blocks())
+
+
+def test_hostile_headers_cost_neither_memory_nor_time(tmp_path: Path) -> None:
+    for name in ("huge LIST", "FLAC that claims 49 days", "MP3 with a tag of 256 MB", "IMA ADPCM that overflows"):
+        (tmp_path / name).write_bytes(REFUSED[name][0])
+    (tmp_path / "silence").write_bytes(bad.encode(np.zeros((60 * 8000, 8), np.float32), "FLAC", rate_hz=8000))
+    code = (
+        "import pathlib, resource, sys\n"
+        "from pipeline.audio import Limits, open_audio\n"
+        "from pipeline.errors import InputError\n"
+        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before = peak()\n"
+        "for path in pathlib.Path(sys.argv[1]).iterdir():\n"
+        "    try:\n"
+        "        with open_audio(path, Limits(3600, 8)) as reader: sum(len(block) for block in reader.blocks())\n"
+        "    except InputError: pass\n"
+        "print(peak() - before)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, timeout=20, check=True)
+    assert int(run.stdout) < 30_000
+
+
+def test_mutated_files_give_audio_or_a_known_error(read: Callable[[bytes], Reading]) -> None:
+    random = np.random.default_rng(5)
+    for original in (WAV, bad.encode(STEREO, "W64"), bad.rf64(1.0, 32_000), FLAC, OPUS, VORBIS):
+        for _ in range(20):
+            content = np.frombuffer(original[:40_000], np.uint8).copy()
+            content[random.integers(0, 200, 3)] = random.integers(0, 256, 3)
+            with contextlib.suppress(errors.InputError):
+                assert read(content.tobytes())[0] > 0
