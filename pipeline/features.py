@@ -103,7 +103,8 @@ def raw_waveform(samples: Samples, parameters: RawWaveform) -> Frames:
     """The samples, at zero mean and unit variance if so trained, shape (samples,)."""
     if not parameters.normalise or not len(samples):
         return samples
-    return (samples - samples.mean()) / np.sqrt(samples.var() + np.float32(_WAVEFORM_VARIANCE_GUARD))
+    normalised: Frames = (samples - samples.mean()) / np.sqrt(samples.var() + np.float32(_WAVEFORM_VARIANCE_GUARD))
+    return normalised
 
 
 def _framed(samples: Samples, length: int, hop_length: int) -> Frames:
@@ -114,7 +115,8 @@ def _framed(samples: Samples, length: int, hop_length: int) -> Frames:
 def _power(frames: Frames, window: Samples) -> Frames:
     """Power spectrum of each windowed frame, shape (frames, bins); scipy's transform stays in float32."""
     spectrum = fft.rfft(frames * window, axis=1)
-    return np.square(spectrum.real) + np.square(spectrum.imag)
+    power: Frames = np.square(spectrum.real) + np.square(spectrum.imag)
+    return power
 
 
 @cache
@@ -127,7 +129,7 @@ def _hann(length: int, *, periodic: bool) -> Samples:
 def _mel_filters(n_fft: int, bands: int) -> NDArray[np.float32]:
     """Slaney's mel filter bank, shape (bins, bands)."""
     # librosa brings numba, 130 MB resident: only a process that computes log-mel pays for it.
-    from librosa import filters  # noqa: PLC0415
+    from librosa.filters import mel  # noqa: PLC0415
 
-    bank: NDArray[np.float32] = filters.mel(sr=SAMPLE_RATE_HZ, n_fft=n_fft, n_mels=bands)
+    bank: NDArray[np.float32] = mel(sr=SAMPLE_RATE_HZ, n_fft=n_fft, n_mels=bands)
     return np.ascontiguousarray(bank.T)
