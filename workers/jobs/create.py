@@ -1,8 +1,10 @@
 """Make a job and its five step rows, once, however often the same job is handed in."""
 
 import hashlib
+import json
 
 from sqlalchemy import Connection, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.stages import STEPS
 from workers.db.base import db_now
@@ -15,10 +17,9 @@ from workers.states import JobState, StepState
 
 def request_hash(job: NewJob) -> str:
     """Hash of what was asked for: the recording and the options, not the id."""
-    asked = (
-        f"{job.source.sha256}\n{job.options.model_dump_json()}\n{job.external_id}\n{sorted(job.annotations.items())}"
-    )
-    return hashlib.sha256(asked.encode()).hexdigest()
+    asked = [job.source.sha256, job.options.model_dump(mode="json"), job.external_id, job.annotations]
+    text = json.dumps(asked, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def create(connection: Connection, job: NewJob) -> str:
@@ -31,8 +32,9 @@ def create(connection: Connection, job: NewJob) -> str:
     if earlier is not None:
         return earlier
     now = db_now()
-    connection.execute(
-        insert(jobs).values(
+    inserted = connection.execute(
+        _insert_new_job(connection)
+        .values(
             id=job.id,
             tenant=job.tenant,
             state=JobState.QUEUED,
@@ -47,25 +49,12 @@ def create(connection: Connection, job: NewJob) -> str:
             created_at=now,
             expires_at=None if job.expires_in_s is None else now + job.expires_in_s,
         )
-    )
-    for step in STEPS:
-        is_first = step is STEPS[0]
-        connection.execute(
-            insert(steps).values(
-                job_id=job.id,
-                name=step,
-                tenant=job.tenant,
-                priority=job.priority,
-                state=StepState.READY if is_first else StepState.BLOCKED,
-                ready_at=now if is_first else None,
-                fence=0,
-                attempts=0,
-                crashes=0,
-                retries=0,
-                publishes=0,
-                progress=0.0,
-            )
-        )
+        .returning(jobs.c.id)
+    ).first()
+    if inserted is None:
+        # Another transaction with the same request was quicker, and has committed: nothing was inserted because of it.
+        return _find_earlier(connection, job) or job.id
+    _insert_steps(connection, job)
     connection.execute(
         insert(artifacts).values(
             job_id=job.id,
@@ -79,6 +68,32 @@ def create(connection: Connection, job: NewJob) -> str:
     )
     record(connection, job.id, "job.queued")
     return job.id
+
+
+def _insert_new_job(connection: Connection) -> sqlite.Insert | postgresql.Insert:
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(jobs).on_conflict_do_nothing()
+
+
+def _insert_steps(connection: Connection, job: NewJob) -> None:
+    for step in STEPS:
+        is_first = step is STEPS[0]
+        connection.execute(
+            insert(steps).values(
+                job_id=job.id,
+                name=step,
+                tenant=job.tenant,
+                priority=job.priority,
+                state=StepState.READY if is_first else StepState.BLOCKED,
+                ready_at=db_now() if is_first else None,
+                fence=0,
+                attempts=0,
+                crashes=0,
+                retries=0,
+                publishes=0,
+                progress=0.0,
+            )
+        )
 
 
 def _find_earlier(connection: Connection, job: NewJob) -> str | None:
