@@ -72,7 +72,8 @@ def create(connection: Connection, job: NewJob) -> str:
 
 def _insert_new_job(connection: Connection) -> sqlite.Insert | postgresql.Insert:
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(jobs).on_conflict_do_nothing()
+    made: sqlite.Insert | postgresql.Insert = dialect.insert(jobs).on_conflict_do_nothing()
+    return made
 
 
 def _insert_steps(connection: Connection, job: NewJob) -> None:

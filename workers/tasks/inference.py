@@ -1,8 +1,9 @@
 """Step 3: the acoustic model. One process a device holds it; nothing else imports it."""
 
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
+import ctranslate2
 from celery import shared_task
 from celery.signals import worker_process_init
 
@@ -36,7 +37,15 @@ def engine(chosen: Settings) -> AcousticModel:
     """The acoustic model of this process, checked and loaded at the first call."""
     check_weights(chosen)
     model = find_model(chosen)
-    return load_model(model.folder, model.spec, ModelRuntime(chosen.device, chosen.compute_type, chosen.threads))
+    runtime = ModelRuntime(_device(chosen), chosen.compute_type, chosen.threads)
+    return load_model(model.folder, model.spec, runtime)
+
+
+def _device(chosen: Settings) -> Literal["cpu", "cuda"]:
+    if chosen.device == "auto":
+        # CTranslate2 counts the cards without importing torch, for both families of models.
+        return "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+    return chosen.device
 
 
 @worker_process_init.connect
