@@ -1,91 +1,148 @@
-"""How sure a CTC model was of a word: forced alignment of the word to its frames."""
+"""Where in the frames a decoded text lies, and how sure a CTC model was of each word: forced alignment (Viterbi).
+
+Beam search merges the ways to write a text and remembers the frames of any of them, so times and confidences are not
+taken from the search but from the single best path that writes its result.
+"""
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
+import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.decode.labels import PIECE_START, SPACE, CtcLabels
+from pipeline.decode.labels import PIECE_START, SPACE, CtcLabels, FramedWord
+
+_LOWEST_LOG_PROB = math.log(1e-15)
+"""What is less likely is as good as impossible; the beam search has the same floor."""
 
 
-class _Path(NamedTuple):
-    """A way to write the word so far: its score, and the peaks of its labels (those before the last one, summed)."""
+@dataclass(frozen=True, slots=True)
+class _Arc:
+    """A label that writes the characters from `start` up to `end` of the text."""
 
-    score: float
-    peaks: float
-    last_peak: float
-    labels: int
-
-
-State = tuple[int, int]
-"""Characters written, and the label of the last frame."""
+    start: int
+    end: int
+    label: int
 
 
-class WordAligner:
-    """Finds the best alignment of a word to frames (Viterbi over the CTC topology), for any split into labels."""
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """An arc on the best path: its frames, and its highest log-probability in them."""
 
-    def __init__(self, labels: CtcLabels) -> None:
-        self._blank = labels.blank
-        self._starting: Mapping[str, int] = {
-            text.removeprefix(PIECE_START): index
-            for index, text in enumerate(labels.texts)
-            if text.startswith(PIECE_START)
-        }
-        self._inner: Mapping[str, int] = {
-            text: index
-            for index, text in enumerate(labels.texts)
-            if text and text != SPACE and not text.startswith(PIECE_START)
-        }
-        self._longest = max(map(len, (*self._starting, *self._inner)), default=0)
+    arc: _Arc
+    first: int
+    end: int
+    log_prob: float
 
-    def confidence(self, word: str, log_probs: NDArray[Any]) -> float:
-        """Geometric mean of the peak probabilities of the word's labels, on its best path through `log_probs`.
 
-        `log_probs` has shape (frames, vocabulary), natural logarithms. Frames of blanks don't count, since most
-        models are sure of those. 0 if the frames are too few for the word.
-        """
-        next_labels = [list(self._next_labels(word, position)) for position in range(len(word) + 1)]
-        paths: dict[State, _Path] = {(0, self._blank): _Path(0.0, 0.0, 0.0, 0)}
-        for frame in log_probs.tolist():
-            paths = self._advanced(paths, frame, next_labels)
-        whole = [path for (position, _), path in paths.items() if position == len(word) and path.labels]
-        if not whole:
-            return 0.0
-        best = max(whole)
-        return math.exp((best.peaks + best.last_peak) / best.labels)
+def align(words: Sequence[str], log_probs: NDArray[np.float16], labels: CtcLabels) -> list[FramedWord]:
+    """The `words` on their best path through `log_probs`, shape (frames, labels), natural logarithms.
 
-    def _next_labels(self, word: str, position: int) -> Iterator[tuple[int, int]]:
-        """Labels that may follow `position` characters of `word`, each with the position that it leads to."""
-        if position == 0 and "" in self._starting:
-            yield self._starting[""], 0
-        for end in range(position + 1, min(len(word), position + self._longest) + 1):
-            text = word[position:end]
-            if position == 0 and text in self._starting:
-                yield self._starting[text], end
-            if text in self._inner:
-                yield self._inner[text], end
+    The words must be a text that the labels can write in so many frames, as the result of a search is.
+    """
+    if not words:
+        return []
+    mark = PIECE_START if labels.pieces else SPACE
+    # One mark before each word: labels of pieces hold it, and between characters it is a label of its own.
+    text = "".join(mark + word for word in words)
+    word_at = np.repeat(np.arange(len(words)), [len(word) + 1 for word in words])
+    floored = np.maximum(log_probs.astype(np.float64), _LOWEST_LOG_PROB)
+    runs = _best_path(_Trellis(text, mark, labels), floored)
+    # A mark alone says nothing and takes no time.
+    spoken = [run for run in runs if text[run.arc.start : run.arc.end] != mark]
+    by_word = groupby(spoken, key=lambda run: int(word_at[run.arc.end - 1]))
+    return [_word(words[index], list(runs)) for index, runs in by_word]
 
-    def _advanced(
-        self,
-        paths: Mapping[State, _Path],
-        frame: list[float],
-        next_labels: list[list[tuple[int, int]]],
-    ) -> dict[State, _Path]:
-        """The best path to each state one frame later."""
-        advanced: dict[State, _Path] = {}
 
-        def keep(state: State, path: _Path) -> None:
-            if state not in advanced or path > advanced[state]:
-                advanced[state] = path
+def _word(text: str, runs: Sequence[_Run]) -> FramedWord:
+    confidence = math.exp(sum(run.log_prob for run in runs) / len(runs))
+    return FramedWord(text, runs[0].first, runs[-1].end, confidence)
 
-        for (position, last), path in paths.items():
-            keep((position, self._blank), path._replace(score=path.score + frame[self._blank]))
-            if last != self._blank:
-                score, peak = path.score + frame[last], max(path.last_peak, frame[last])
-                keep((position, last), path._replace(score=score, last_peak=peak))
-            for label, end in next_labels[position]:
-                if label != last:
-                    peaks = path.peaks + path.last_peak
-                    keep((end, label), _Path(path.score + frame[label], peaks, frame[label], path.labels + 1))
-        return advanced
+
+class _Trellis:
+    """The states of all paths that write a text: its arcs, then the silences at each of its positions.
+
+    `before` lists for each state those that may come one frame earlier, filled up with a state that never is.
+    """
+
+    def __init__(self, text: str, mark: str, labels: CtcLabels) -> None:
+        self.arcs = tuple(_arcs(text, labels))
+        self._length = len(text)
+        self._labels = labels
+        # Between words a mark more than the text holds is silence too.
+        self._mark = labels.texts.index(mark) if mark in labels.texts else labels.blank
+        self._is_gap = np.array([position == 0 or text[position - 1] == mark for position in range(len(text))] + [True])
+        before = [[state, *states] for state, states in enumerate(self._earlier())]
+        width = max(map(len, before))
+        never = len(before)
+        self.before = np.array([states + [never] * (width - len(states)) for states in before])
+
+    def _earlier(self) -> Iterator[list[int]]:
+        """Other states that may come before each state: equal labels in a row need a blank between them."""
+        ending: list[list[int]] = [[] for _ in range(self._length + 1)]
+        for index, arc in enumerate(self.arcs):
+            ending[arc.end].append(index)
+        for arc in self.arcs:
+            others = [index for index in ending[arc.start] if self.arcs[index].label != arc.label]
+            yield [len(self.arcs) + arc.start, *others]
+        yield from ending
+
+    @property
+    def first(self) -> list[int]:
+        """The states of a first frame; the mark before the first word may be missing."""
+        silences = [len(self.arcs), len(self.arcs) + 1]
+        return [index for index, arc in enumerate(self.arcs) if arc.start <= 1] + silences
+
+    @property
+    def last(self) -> list[int]:
+        """The states of a last frame."""
+        silence = len(self.arcs) + self._length
+        return [index for index, arc in enumerate(self.arcs) if arc.end == self._length] + [silence]
+
+    def emissions(self, log_probs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What each frame says of each state, shape (frames, states)."""
+        blank = log_probs[:, self._labels.silent].max(axis=1, keepdims=True)
+        gap = np.maximum(blank, log_probs[:, [self._mark]])
+        spoken = log_probs[:, [arc.label for arc in self.arcs]]
+        return np.concatenate((spoken, np.where(self._is_gap, gap, blank)), axis=1)
+
+
+def _arcs(text: str, labels: CtcLabels) -> Iterator[_Arc]:
+    by_text = {written: index for index, written in enumerate(labels.texts) if written}
+    longest = max(map(len, by_text))
+    for start in range(len(text)):
+        for end in range(start + 1, min(start + longest, len(text)) + 1):
+            label = by_text.get(text[start:end])
+            if label is not None:
+                yield _Arc(start, end, label)
+
+
+def _best_path(trellis: _Trellis, log_probs: NDArray[np.float64]) -> list[_Run]:
+    """The arcs of the likeliest path, in order, each with its frames."""
+    emissions = trellis.emissions(log_probs)
+    frames, states = emissions.shape
+    came_from = np.empty((frames, states), np.int32)
+    scores = np.full(states + 1, -np.inf)
+    scores[trellis.first] = emissions[0, trellis.first]
+    every = np.arange(states)
+    for frame in range(1, frames):
+        candidates = scores[trellis.before]
+        best = candidates.argmax(axis=1)
+        came_from[frame] = trellis.before[every, best]
+        scores[:-1] = candidates[every, best] + emissions[frame]
+    state = max(trellis.last, key=lambda last: float(scores[last]))
+    path = [state]
+    for frame in range(frames - 1, 0, -1):
+        state = int(came_from[frame, state])
+        path.append(state)
+    return list(_runs(path[::-1], trellis, emissions))
+
+
+def _runs(path: Sequence[int], trellis: _Trellis, emissions: NDArray[np.float64]) -> Iterator[_Run]:
+    for state, numbered in groupby(enumerate(path), key=lambda frame_state: frame_state[1]):
+        if state < len(trellis.arcs):
+            frames = [frame for frame, _ in numbered]
+            first, end = frames[0], frames[-1] + 1
+            yield _Run(trellis.arcs[state], first, end, float(emissions[first:end, state].max()))

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.decode.alignment import WordAligner
+from pipeline.decode.alignment import align
 from pipeline.decode.labels import PIECE_START, CtcLabels, in_case_of, timed_word
 from pipeline.errors import ModelNotFound
 from pipeline.options import DecodeOptions
-from pipeline.values import CtcEmissions, Emissions, Word, WordSegment
+from pipeline.values import Emissions, WordSegment
 
 # pyctcdecode reads a lone "▁" as a boundary on both sides and lets that mark leak into other beams, which cuts words
 # apart. Followed by a character that no text holds, it is an ordinary start of a word.
@@ -21,11 +21,10 @@ _INVISIBLE = "\u200b"
 
 
 class CtcDecoder:
-    """Beam search over CTC log-probabilities; times and confidences come from the frames of each word."""
+    """Beam search over CTC log-probabilities; times and confidences are those of the best path of its result."""
 
     def __init__(self, labels: CtcLabels, options: DecodeOptions, lm: Path | None = None) -> None:
         self._labels = labels
-        self._aligner = WordAligner(labels)
         self._beam_width = options.beam_width
         self._hotwords = in_case_of(labels, options.hotwords)
         self._hotword_weight = options.hotword_weight
@@ -48,13 +47,8 @@ class CtcDecoder:
             hotwords=self._hotwords,
             hotword_weight=self._hotword_weight,
         )
-        words = (self._word(text, frames, ctc) for text, frames in beams[0][2])
-        return WordSegment(ctc.span, tuple(word for word in words if word.text))
-
-    def _word(self, text: str, frames: tuple[int, int], emissions: CtcEmissions) -> Word:
-        written = text.replace(_INVISIBLE, "")
-        confidence = self._aligner.confidence(written, emissions.log_probs[frames[0] : frames[1]])
-        return timed_word(written, frames, confidence, emissions)
+        words = beams[0][0].replace(_INVISIBLE, "").split()
+        return WordSegment(ctc.span, tuple(timed_word(word, ctc) for word in align(words, ctc.log_probs, self._labels)))
 
 
 def _pyctcdecode() -> Any:

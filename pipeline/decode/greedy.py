@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.decode.labels import PIECE_START, SPACE, CtcLabels, timed_word
+from pipeline.decode.labels import PIECE_START, SPACE, CtcLabels, FramedWord, timed_word
 from pipeline.values import CtcEmissions, Emissions, WordSegment
 
 
@@ -29,16 +29,8 @@ class GreedyDecoder:
     def decode(self, emissions: Emissions) -> WordSegment:
         """See `Decoder.decode`."""
         ctc = self._labels.checked(emissions)
-        words = (
-            timed_word(
-                "".join(label.text for label in word).removeprefix(PIECE_START),
-                (word[0].first, word[-1].end),
-                math.exp(sum(label.log_prob for label in word) / len(word)),
-                ctc,
-            )
-            for word in self._by_word(_best_path(ctc, self._labels))
-        )
-        return WordSegment(ctc.span, tuple(word for word in words if word.text))
+        words = [_framed(heard) for heard in self._by_word(_best_path(ctc, self._labels))]
+        return WordSegment(ctc.span, tuple(timed_word(word, ctc) for word in words if word.text))
 
     def _by_word(self, path: Iterable[_Heard]) -> Iterator[Sequence[_Heard]]:
         word: list[_Heard] = []
@@ -53,10 +45,18 @@ class GreedyDecoder:
             yield word
 
 
+def _framed(heard: Sequence[_Heard]) -> FramedWord:
+    text = "".join(label.text for label in heard).removeprefix(PIECE_START)
+    # A mark alone says nothing and takes no time.
+    spoken = [label for label in heard if label.text != PIECE_START] or heard
+    confidence = math.exp(sum(label.log_prob for label in spoken) / len(spoken))
+    return FramedWord(text, spoken[0].first, spoken[-1].end, confidence)
+
+
 def _best_path(emissions: CtcEmissions, labels: CtcLabels) -> Iterator[_Heard]:
     best = emissions.log_probs.argmax(axis=1)
-    starts = np.flatnonzero(np.diff(best, prepend=-1))
-    for first, end in zip(starts, [*starts[1:], len(best)], strict=True):
+    starts, ends = np.flatnonzero(np.diff(best, prepend=-1)), np.flatnonzero(np.diff(best, append=-1)) + 1
+    for first, end in zip(starts, ends, strict=True):
         label = int(best[first])
         if labels.texts[label]:
             peak = float(emissions.log_probs[first:end, label].max())

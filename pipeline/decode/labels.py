@@ -44,6 +44,11 @@ class CtcLabels:
         """Whether nothing but lower case is written."""
         return not any(character.isupper() for text in self.texts for character in text)
 
+    @property
+    def silent(self) -> list[int]:
+        """The indices of the labels that write nothing."""
+        return [index for index, text in enumerate(self.texts) if not text]
+
     def checked(self, emissions: Emissions) -> CtcEmissions:
         """`emissions`, if these labels are theirs; ModelMismatch otherwise."""
         if not isinstance(emissions, CtcEmissions):
@@ -53,11 +58,25 @@ class CtcLabels:
         return emissions
 
 
-def timed_word(text: str, frames: tuple[int, int], confidence: float, emissions: CtcEmissions) -> Word:
-    """A word that was heard from the first of `frames` up to, not including, the second."""
+@dataclass(frozen=True, slots=True)
+class FramedWord:
+    """A word and its frames, from the first up to but not including `end`.
+
+    `confidence` (0 to 1) is the geometric mean of the peak probabilities of its labels. Frames of blanks don't count:
+    most models are sure of those.
+    """
+
+    text: str
+    first: int
+    end: int
+    confidence: float
+
+
+def timed_word(word: FramedWord, emissions: CtcEmissions) -> Word:
+    """The word with its times in the recording, which lie in the span of its segment."""
     span = emissions.span
-    start_s, end_s = (min(span.start_s + frame * emissions.frame_s, span.end_s) for frame in frames)
-    return Word(text, start_s, end_s, min(max(confidence, 0.0), 1.0))
+    start_s, end_s = (min(span.start_s + frame * emissions.frame_s, span.end_s) for frame in (word.first, word.end))
+    return Word(word.text, start_s, end_s, min(word.confidence, 1.0))
 
 
 def in_case_of(labels: CtcLabels, phrases: Sequence[str]) -> tuple[str, ...]:
