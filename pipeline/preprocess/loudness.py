@@ -45,6 +45,8 @@ def k_weighting(sample_rate_hz: int) -> NDArray[np.float64]:
         scale = np.array([1 / warped**2, 1 / warped, 1.0])
         b, a = bilinear(numerator * scale, np.array([1.0, 1 / q, 1.0]) * scale, sample_rate_hz)
         sections.append([*b, *a])
+    # The standard leaves the zeros of the high-pass without a factor.
+    sections[1][:3] = 1.0, -2.0, 1.0
     return np.array(sections)
 
 

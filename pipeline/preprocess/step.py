@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from pipeline.audio import Limits
 from pipeline.options import PreprocessOptions
 from pipeline.preprocess import level, loudness
+from pipeline.preprocess.fundamental import with_fundamental
 from pipeline.preprocess.ingest import Ingested, Relation, ingest
 from pipeline.preprocess.loudness import HOP
-from pipeline.preprocess.segments import find_speech, plan
+from pipeline.preprocess.segments import Stretch, find_speech, plan
 from pipeline.preprocess.spool import FULL_SCALE, Track
+from pipeline.preprocess.tones import is_tone
 from pipeline.preprocess.vad import WINDOW, SileroVad, find_model
 from pipeline.values import SAMPLE_RATE_HZ, Channel, Recording, Span, SpeechSegment, Stream
 
@@ -60,10 +62,10 @@ def preprocess(
         watch = _part(on_progress, order, len(tracks))
         track = tracks[order]
         if gain is not None:
-            probability = vad.probability(_amplified(track, gain, watch))
-            speech = find_speech(probability, options)
-            speech_gain = level.speech_gain(levels[order], _to_samples(speech, track))
-            stretches = _to_samples(plan(speech, probability, options), track)
+            probability = vad.probability(with_fundamental(_amplified(track, gain, watch)))
+            speech = [each for each in find_speech(probability, options) if not is_tone(track, *_samples(each, track))]
+            speech_gain = level.speech_gain(levels[order], [_samples(each, track) for each in speech])
+            stretches = [_samples(each, track) for each in plan(speech, probability, options)]
             cuts += [_Cut(start, channels[order].index, stop, track, speech_gain) for start, stop in stretches]
         watch(1.0)
     cuts.sort(key=lambda cut: (cut.start, cut.channel))
@@ -96,13 +98,13 @@ def _part(on_progress: Callable[[float], None], order: int, count: int) -> Calla
 def _amplified(track: Track, gain: float, watch: Callable[[float], None]) -> Iterator[NDArray[np.float32]]:
     done = 0
     for block in track.blocks(BLOCK):
-        yield np.clip(block * np.float32(gain), -1, 1)
+        yield block * np.float32(gain)
         done += len(block)
         watch(done / len(track))
 
 
-def _to_samples(stretches: Sequence[tuple[int, int]], track: Track) -> list[tuple[int, int]]:
-    return [(start * WINDOW, min(end * WINDOW, len(track))) for start, end in stretches]
+def _samples(stretch: Stretch, track: Track) -> tuple[int, int]:
+    return stretch[0] * WINDOW, min(stretch[1] * WINDOW, len(track))
 
 
 def _read(cuts: Sequence[_Cut]) -> Iterator[SpeechSegment]:
