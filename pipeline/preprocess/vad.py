@@ -1,6 +1,6 @@
-"""Silero VAD v6: the probability of speech, window by window, as a stream.
+"""Silero VAD: the probability of speech, window by window, as a stream.
 
-The model is the ONNX file that the faster-whisper wheel ships. It reads windows of 32 ms with the 4 ms before them and
+The model is the ONNX file for sequences that the silero-vad wheel ships. It reads windows of 32 ms with the 4 ms before them and
 carries the state of its LSTM, so blocks of any number of windows give what one long call gives.
 """
 
@@ -17,19 +17,20 @@ from pipeline.errors import ModelMismatch, ModelNotFound
 
 WINDOW = 512
 """Samples at 16 kHz that one probability stands for."""
+PACKAGE = "faster_whisper"
 CONTEXT = 64
 SETTLING = 8
 """Windows of silence that the LSTM hears first: cold, it misses a short word at the very start of a recording."""
 STATE_SIZE = 128
-MODEL_SHA256 = "4cbf549b8326f60f80f2536d9eefeb450a9abe83365a098031c89719f1be17d2"
+MODEL_SHA256 = "9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85"
 
 
 def find_model() -> Path:
     """The model's path, without importing the package that holds it; ModelNotFound, ModelMismatch."""
-    package = importlib.util.find_spec("faster_whisper")
+    package = importlib.util.find_spec("silero_vad")
     if package is None or package.origin is None:
-        raise ModelNotFound("Silero VAD: faster-whisper is not installed")
-    path = Path(package.origin).parent / "assets" / "silero_vad_v6.onnx"
+        raise ModelNotFound("Silero VAD: silero-vad is not installed")
+    path = Path(package.origin).parent / "data" / "silero_vad_16k_sequence.onnx"
     if not path.is_file():
         raise ModelNotFound(f"Silero VAD: {path}")
     if hashlib.sha256(path.read_bytes()).hexdigest() != MODEL_SHA256:
