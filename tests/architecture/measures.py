@@ -2,8 +2,9 @@
 
 import ast
 import io
+import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,8 @@ Documented = Function | ast.ClassDef | ast.Module
 
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-TOOL_COMMENTS = ("# type:", "# noqa", "#!", "# pragma:", "# ruff:")
+LAYOUT = {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+TOOL_COMMENT = re.compile(r"#!.*|# (type: ignore|noqa|pragma|ruff)[^#]*")
 
 
 @dataclass(frozen=True)
@@ -104,23 +106,41 @@ def _undocumented_in(parent: ast.Module | ast.ClassDef, where: str) -> Iterator[
 
 
 def comments_and_code(source: Source) -> tuple[int, int]:
-    """Lines with a comment for the reader, and lines with code; docstrings and blank lines are neither."""
-    docstring_lines = {
-        line
-        for node in ast.walk(source.tree)
-        if isinstance(node, Documented) and ast.get_docstring(node, clean=False) is not None
-        for line in range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1)
-    }
+    """Lines that explain to the reader, and lines with code; docstrings and blank lines are neither.
+
+    Explanations are comments and strings below a constant. A note to a tool is one only where it says its reason:
+    `# noqa: S311  # jitter, not a secret`.
+    """
+    docstrings, remarks = _string_lines(source.tree)
     comments: set[int] = set()
     code: set[int] = set()
-    layout = {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.ENCODING}
     for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
-        if token.type == tokenize.COMMENT:
-            if not token.string.startswith(TOOL_COMMENTS):
-                comments.add(token.start[0])
-        elif token.type not in layout:
-            code.update(range(token.start[0], token.end[0] + 1))
-    return len(comments), len(code - docstring_lines)
+        lines = range(token.start[0], token.end[0] + 1)
+        if token.type not in LAYOUT and token.type != tokenize.COMMENT:
+            code.update(lines)
+        elif token.type == tokenize.COMMENT and not TOOL_COMMENT.fullmatch(token.string):
+            comments.update(lines)
+    return len(comments | remarks), len(code - docstrings - remarks)
+
+
+def _string_lines(tree: ast.Module) -> tuple[set[int], set[int]]:
+    """The lines of docstrings, and those of other strings that stand alone: what is said of a constant."""
+    docstrings = [
+        node.body[0]
+        for node in ast.walk(tree)
+        if isinstance(node, Documented) and ast.get_docstring(node, clean=False) is not None
+    ]
+    alone = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and _is_text(node.value)]
+    remarks = [node for node in alone if node not in docstrings]
+    return _lines(docstrings), _lines(remarks)
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _lines(statements: Sequence[ast.stmt]) -> set[int]:
+    return {line for node in statements for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
 
 
 def broad_excepts(source: Source) -> Iterator[str]:

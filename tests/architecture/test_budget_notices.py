@@ -70,6 +70,15 @@ def test_comments_for_the_reader_are_told_from_code_docstrings_and_notes_to_tool
     assert measures.comments_and_code(source(text)) == (2, 5)
 
 
+def test_what_is_said_of_a_constant_is_a_comment() -> None:
+    assert measures.comments_and_code(source('RATE_HZ = 8000\n"""Of the line."""\n')) == (1, 1)
+
+
+def test_a_note_to_a_tool_with_its_reason_is_a_comment() -> None:
+    assert measures.comments_and_code(source("a = 1  # noqa: S311  # jitter, not a secret\n")) == (1, 1)
+    assert measures.comments_and_code(source("a = 1  # type: ignore[misc]\n")) == (0, 1)
+
+
 @pytest.mark.parametrize("handler", ["except:", "except Exception:", "except (ValueError, BaseException) as error:"])
 def test_a_broad_except_is_noticed(handler: str) -> None:
     assert list(measures.broad_excepts(source(f"try:\n    a()\n{handler}\n    pass\n"))) == ["bad.py:3"]

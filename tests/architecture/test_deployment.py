@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 SECRET = re.compile(r"(password|secret|token|_auth)\b", re.IGNORECASE)
 # typer exports no other name of what every wrong command or option is.
-USAGE_ERROR = typer.BadParameter.__mro__[1]
+USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 REQUIRED_FROM_OUTSIDE = re.compile(r"\$\{\w+:\?[^}]*\}")
 
 
