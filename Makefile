@@ -53,7 +53,7 @@ lock:
 	@build/lock/bin/python $(PIP_INSTALL) --editable '.[test,check]'
 	@build/lock/bin/python -m pip freeze --exclude-editable > build/lock/frozen
 	@{ echo "# Exact versions of everything that make installs, used as constraints; written by make lock."; \
-		sed 's/+cpu$$//' build/lock/frozen; } > requirements.lock
+		sed 's/+cpu$$//' build/lock/frozen | LC_ALL=C sort --ignore-case; } > requirements.lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
