@@ -6,15 +6,11 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
+from pipeline.decode.timing import limited, shared
 from pipeline.values import Hypothesis, Span, Word
 from pipeline.writing import ends_sentence
 
 _INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
-# Alignment has no word for silence: the word before a pause, or the first after it, is stretched over it. No word takes
-# longer than this at the slowest rates of speech; a digit may stand for a word (`7`), and five of them for a sentence.
-_SHORTEST_LIMIT_S = 0.4
-_LETTER_S = 0.12
-_DIGIT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,7 @@ def words_of(hypothesis: Hypothesis, span: Span, tokenizer: Tokenizer, *, spaced
     for units in _by_word(list(_units(hypothesis, span, tokenizer)), spaced=spaced):
         after_pause = not words or ends_sentence(words[-1].text)
         words.append(_word(units, span, after_pause=after_pause))
-    return tuple(words)
+    return shared(words)
 
 
 def _units(hypothesis: Hypothesis, span: Span, tokenizer: Tokenizer) -> Iterator[_Unit]:
@@ -85,10 +81,7 @@ def _by_word(units: Sequence[_Unit], *, spaced: bool) -> Iterator[Sequence[_Unit
 def _word(units: Sequence[_Unit], span: Span, *, after_pause: bool) -> Word:
     spoken = [unit for unit in units if not unit.is_punctuation] or units
     text = "".join(unit.text for unit in units).strip()
-    start_s, end_s = spoken[0].start_s, spoken[-1].end_s
-    limit_s = _SHORTEST_LIMIT_S + sum(_DIGIT_S if character.isdigit() else _LETTER_S for character in text)
-    if end_s - start_s > limit_s:
-        start_s, end_s = (end_s - limit_s, end_s) if after_pause else (start_s, start_s + limit_s)
+    start_s, end_s = limited(text, spoken[0].start_s, spoken[-1].end_s, after_pause=after_pause)
     start_s = min(max(start_s, span.start_s), span.end_s)
     confidence = math.exp(sum(unit.log_prob for unit in spoken) / len(spoken))
     return Word(text, start_s, min(max(end_s, start_s), span.end_s), min(confidence, 1.0))

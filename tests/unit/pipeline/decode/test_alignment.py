@@ -1,0 +1,84 @@
+"""Forced alignment finds the best path among all that write the text, as trying every path does."""
+
+import math
+from itertools import groupby, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from pipeline.decode.alignment import align
+from pipeline.decode.labels import CtcLabels
+from tests.unit.pipeline.decode.ctc_emissions import CHARACTERS, PIECES, emissions_of, path_of
+
+SMALL = CtcLabels(("", " ", "a", "b"), 0, pieces=False)
+
+
+def _written(path: tuple[int, ...], labels: CtcLabels) -> str:
+    return " ".join("".join(labels.texts[label] for label, _ in groupby(path)).split())
+
+
+def _likeliest_by_brute_force(text: str, log_probs: NDArray[np.float16], labels: CtcLabels) -> float:
+    """Mean peak of the letters on the best of all paths that write `text`."""
+    frames, size = log_probs.shape
+    paths = [path for path in product(range(size), repeat=frames) if _written(path, labels) == text]
+    best = max(paths, key=lambda path: sum(log_probs[frame, label] for frame, label in enumerate(path)))
+    runs = groupby(range(frames), key=lambda frame: best[frame])
+    peaks = [max(log_probs[frame, label] for frame in run) for label, run in runs if labels.texts[label].strip()]
+    return math.exp(sum(peaks) / len(peaks))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["a", "ab", "aa", "bab", "aab"]))
+def test_a_word_is_aligned_as_by_trying_every_path(seed: int, word: str) -> None:
+    probs = np.random.default_rng(seed).dirichlet([0.5] * 4, 6)
+    log_probs = np.log(np.maximum(probs, 1e-6)).astype(np.float16)
+    (aligned,) = align([word], log_probs, SMALL)
+    assert aligned.confidence == pytest.approx(_likeliest_by_brute_force(word, log_probs, SMALL), rel=1e-6)
+    assert 0 <= aligned.first < aligned.end <= len(log_probs)
+
+
+def test_words_keep_the_frames_in_which_they_were_said() -> None:
+    path = [0, 0, *path_of(CHARACTERS, "all ", 3), 0, 0, *path_of(CHARACTERS, "off", 1), 0]
+    first, second = align(["all", "off"], emissions_of(CHARACTERS, path).log_probs, CHARACTERS)
+    assert (first.text, first.first, first.end) == ("all", 2, 12)
+    assert (second.text, second.first, second.end) == ("off", 17, 21)
+
+
+def test_the_split_into_pieces_is_found_from_the_sound() -> None:
+    """`bookkeeper` can be spelled with `ke`, `ep` or with `ke`, `e`, ...: the frames say which."""
+    path = path_of(PIECES, ["▁book", "ke", "ep", "er"])
+    (word,) = align(["bookkeeper"], emissions_of(PIECES, path, 0.7).log_probs, PIECES)
+    assert word.confidence == pytest.approx(0.7, abs=0.002)
+    assert (word.first, word.end) == (0, len(path))
+
+
+def test_a_first_piece_without_its_mark_is_a_word_too() -> None:
+    (word,) = align(["ox"], emissions_of(PIECES, path_of(PIECES, ["o", "x"])).log_probs, PIECES)
+    assert (word.first, word.end) == (0, 4)
+
+
+def test_extra_marks_between_words_are_silence() -> None:
+    path = [4, 4, 0, 4, *path_of(CHARACTERS, "a"), 4, 0, 4, 0, 4, *path_of(CHARACTERS, "b"), 4]
+    first, second = align(["a", "b"], emissions_of(CHARACTERS, path, 0.99).log_probs, CHARACTERS)
+    assert (first.first, first.end, second.first, second.end) == (4, 6, 11, 13)
+    assert first.confidence == pytest.approx(0.99, abs=0.002)
+
+
+def test_a_word_that_was_not_said_is_aligned_with_little_confidence() -> None:
+    emissions = emissions_of(CHARACTERS, path_of(CHARACTERS, "cat", 4), 0.97)
+    (word,) = align(["dog"], emissions.log_probs, CHARACTERS)
+    assert word.confidence < 0.01
+
+
+def test_impossible_labels_are_survived() -> None:
+    log_probs = np.full((6, 4), -np.inf, np.float16)
+    log_probs[:, 2] = 0
+    (word,) = align(["a"], log_probs, SMALL)
+    assert word.confidence == pytest.approx(1.0)
+
+
+def test_no_words_need_no_frames() -> None:
+    assert align([], np.zeros((0, 4), np.float16), SMALL) == []
