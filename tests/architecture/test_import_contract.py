@@ -33,6 +33,8 @@ FAULTS = [
     ("pipeline/format/__init__.py", "import pipeline.decode", "pipeline.format -> pipeline.decode"),
     ("pipeline/features.py", "import pipeline.audio", "pipeline.features -> pipeline.audio"),
     ("pipeline/decode/__init__.py", "import torch", "pipeline.decode -> torch"),
+    ("pipeline/inference/batches.py", "import torch", "pipeline.inference.batches -> torch"),
+    ("workers/app.py", "import transformers", "workers.app -> transformers"),
     ("pipeline/helpers.py", '"""No layer."""', "pipeline.helpers"),
     ("workers/errors.py", "import workers.app", "workers.errors -> workers.app"),
     ("workers/helpers.py", '"""No layer."""', "workers.helpers"),
