@@ -144,14 +144,24 @@ def _lines(statements: Sequence[ast.stmt]) -> set[int]:
 
 
 def broad_excepts(source: Source) -> Iterator[str]:
-    """Handlers of everything: a bare `except`, `Exception` or `BaseException`, alone or in a tuple."""
+    """Handlers of every error: a bare `except`, `Exception` or `BaseException`, alone or in a tuple.
+
+    A handler of `BaseException` that ends by raising it again is none: it tidies up, whatever happened.
+    """
     for node in ast.walk(source.tree):
-        if not isinstance(node, ast.ExceptHandler):
-            continue
-        caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
-        names = {each.id if isinstance(each, ast.Name) else None if each is None else "" for each in caught}
-        if names & {None, "Exception", "BaseException"}:
-            yield f"{source.name}:{node.lineno}"
+        if isinstance(node, ast.ExceptHandler) and _caught(node) & {"", "Exception", "BaseException"}:
+            tidies_up = _caught(node) == {"BaseException"} and _raises_again(node.body[-1])
+            if not tidies_up:
+                yield f"{source.name}:{node.lineno}"
+
+
+def _caught(handler: ast.ExceptHandler) -> set[str]:
+    caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return {ast.unparse(each) if each is not None else "" for each in caught}
+
+
+def _raises_again(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Raise) and statement.exc is None
 
 
 def uses_of(source: Source, *dotted: str) -> Iterator[str]:

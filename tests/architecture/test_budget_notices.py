@@ -84,9 +84,17 @@ def test_a_broad_except_is_noticed(handler: str) -> None:
     assert list(measures.broad_excepts(source(f"try:\n    a()\n{handler}\n    pass\n"))) == ["bad.py:3"]
 
 
-def test_a_narrow_except_passes() -> None:
-    text = "try:\n    a()\nexcept (ValueError, sqlalchemy.exc.DBAPIError):\n    pass\n"
-    assert list(measures.broad_excepts(source(text))) == []
+def test_raising_an_exception_again_does_not_make_its_handler_narrow() -> None:
+    text = "try:\n    a()\nexcept Exception:\n    log()\n    raise\n"
+    assert list(measures.broad_excepts(source(text))) == ["bad.py:3"]
+
+
+@pytest.mark.parametrize(
+    "handler",
+    ["except (ValueError, sqlalchemy.exc.DBAPIError):\n    pass", "except BaseException:\n    b()\n    raise"],
+)
+def test_a_narrow_except_and_one_that_tidies_up_pass(handler: str) -> None:
+    assert list(measures.broad_excepts(source(f"try:\n    a()\n{handler}\n"))) == []
 
 
 @pytest.mark.parametrize(
