@@ -10,8 +10,6 @@ from pipeline.preprocess.loudness import HOP, Levels, integrated_lufs
 
 TARGET_LUFS = -23.0
 """EBU R 128."""
-DETECTION_LUFS = -29.0
-"""Silero VAD hears telephone speech best between -26 and -38."""
 MAX_GAIN_DB = 50.0
 MAX_SPREAD_DB = 20.0
 """No channel is raised further than this above the loudest: what is quieter is line noise or a leak of the other."""
@@ -23,7 +21,7 @@ IMPULSE_DB = 20.0
 
 def detection_gains(levels: Sequence[Levels]) -> list[float | None]:
     """A factor for each channel under which speech detection hears it, None for a silent one (below -70 LUFS)."""
-    gains_db = [_gain_db(integrated_lufs(each.energy), DETECTION_LUFS) for each in levels]
+    gains_db = [_gain_db(integrated_lufs(each.energy)) for each in levels]
     audible = [gain_db for gain_db in gains_db if gain_db is not None]
     ceiling_db = min(audible, default=0.0) + MAX_SPREAD_DB
     return [None if gain_db is None else 10 ** (min(gain_db, ceiling_db) / 20) for gain_db in gains_db]
@@ -34,14 +32,14 @@ def speech_gain(levels: Levels, speech: Iterable[tuple[int, int]]) -> float:
     chosen = np.zeros(len(levels.energy), bool)
     for start, stop in speech:
         chosen[start // HOP : -(-stop // HOP)] = True
-    gain_db = _gain_db(integrated_lufs(levels.energy[chosen], IMPULSE_DB), TARGET_LUFS)
+    gain_db = _gain_db(integrated_lufs(levels.energy[chosen], IMPULSE_DB))
     if gain_db is None:
         return 1.0
     return min(10 ** (gain_db / 20), PEAK_LIMIT / _peak(levels.peak[chosen]))
 
 
-def _gain_db(lufs: float, target_lufs: float) -> float | None:
-    return None if lufs == -math.inf else min(target_lufs - lufs, MAX_GAIN_DB)
+def _gain_db(lufs: float) -> float | None:
+    return None if lufs == -math.inf else min(TARGET_LUFS - lufs, MAX_GAIN_DB)
 
 
 def _peak(peaks: NDArray[np.float32]) -> float:

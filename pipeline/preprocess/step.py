@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from pipeline.audio import Limits
 from pipeline.options import PreprocessOptions
 from pipeline.preprocess import level, loudness
-from pipeline.preprocess.fundamental import with_fundamental
 from pipeline.preprocess.ingest import Ingested, Relation, ingest
 from pipeline.preprocess.loudness import HOP
 from pipeline.preprocess.segments import Stretch, find_speech, plan
@@ -62,7 +61,7 @@ def preprocess(
         watch = _part(on_progress, order, len(tracks))
         track = tracks[order]
         if gain is not None:
-            probability = vad.probability(with_fundamental(_amplified(track, gain, watch)))
+            probability = vad.probability(_amplified(track, gain, watch))
             speech = [each for each in find_speech(probability, options) if not is_tone(track, *_samples(each, track))]
             speech_gain = level.speech_gain(levels[order], [_samples(each, track) for each in speech])
             stretches = [_samples(each, track) for each in plan(speech, probability, options)]
@@ -98,7 +97,7 @@ def _part(on_progress: Callable[[float], None], order: int, count: int) -> Calla
 def _amplified(track: Track, gain: float, watch: Callable[[float], None]) -> Iterator[NDArray[np.float32]]:
     done = 0
     for block in track.blocks(BLOCK):
-        yield block * np.float32(gain)
+        yield np.clip(block * np.float32(gain), -1, 1)
         done += len(block)
         watch(done / len(track))
 

@@ -1,7 +1,7 @@
 """Silero VAD: the probability of speech, window by window, as a stream.
 
-The model is the ONNX file for sequences that the silero-vad wheel ships. It reads windows of 32 ms with the 4 ms before them and
-carries the state of its LSTM, so blocks of any number of windows give what one long call gives.
+The model is the ONNX file for sequences that the silero-vad wheel ships. It reads windows of 32 ms with the 4 ms before
+them and carries the state of its LSTM, so blocks of any number of windows give what one long call gives.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from pipeline.errors import ModelMismatch, ModelNotFound
 
 WINDOW = 512
 """Samples at 16 kHz that one probability stands for."""
-PACKAGE = "faster_whisper"
+PACKAGE = "silero_vad"
 CONTEXT = 64
 SETTLING = 8
 """Windows of silence that the LSTM hears first: cold, it misses a short word at the very start of a recording."""
@@ -27,9 +27,9 @@ MODEL_SHA256 = "9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85
 
 def find_model() -> Path:
     """The model's path, without importing the package that holds it; ModelNotFound, ModelMismatch."""
-    package = importlib.util.find_spec("silero_vad")
+    package = importlib.util.find_spec(PACKAGE)
     if package is None or package.origin is None:
-        raise ModelNotFound("Silero VAD: silero-vad is not installed")
+        raise ModelNotFound(f"Silero VAD: the package {PACKAGE} is not installed")
     path = Path(package.origin).parent / "data" / "silero_vad_16k_sequence.onnx"
     if not path.is_file():
         raise ModelNotFound(f"Silero VAD: {path}")
