@@ -1,5 +1,8 @@
 """Configuration, read once from `VOXQUEUE_*` variables, checked, frozen; the only reader of the environment."""
 
+import hashlib
+import os
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -8,6 +11,9 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from workers.errors import ConfigurationError
+
+# The kernel's limit on the path of a Unix socket, less the byte that ends it.
+_LONGEST_SOCKET_PATH = 107
 
 
 class Settings(BaseSettings):
@@ -60,8 +66,12 @@ class Settings(BaseSettings):
 
     @property
     def broker_socket(self) -> Path:
-        """Unix socket of the embedded broker."""
-        return self.home_path / "broker.sock"
+        """Unix socket of the embedded broker: under home, or where paths are short when home's is too long for one."""
+        socket = self.home_path / "broker.sock"
+        if len(os.fsencode(socket)) <= _LONGEST_SOCKET_PATH:
+            return socket
+        home = hashlib.sha256(os.fsencode(self.home_path)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"voxqueue-{os.getuid()}-{home}" / "broker.sock"
 
     @property
     def broker(self) -> str:
@@ -82,6 +92,12 @@ def read_settings(**overrides: object) -> Settings:
         variable = f"VOXQUEUE_{str(first['loc'][0]).upper()}"
         message = f"{variable}={first['input']!r}: {first['msg']}"
         raise ConfigurationError(message) from error
+
+
+def environment_of(chosen: Settings) -> dict[str, str]:
+    """The environment of a process that is to read these settings: this one's, with every setting spelled out."""
+    spelled = {f"VOXQUEUE_{name.upper()}": str(value) for name, value in chosen.model_dump(exclude_none=True).items()}
+    return {**os.environ, **spelled}
 
 
 @cache

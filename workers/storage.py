@@ -32,6 +32,9 @@ class ArtifactStore(Protocol):
     def path(self, ref: ArtifactRef) -> Path:
         """A local file with the verified bytes, for libraries that want a path."""
 
+    def delete_job(self, job_id: str) -> None:
+        """Remove every artifact of a job."""
+
 
 class LocalStore:
     """Artifacts in a folder that all workers share."""

@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
 from workers.db.session import Database
+from workers.errors import ConfigurationError
 
 # Several services may start and migrate at once; PostgreSQL lets one at a time through.
 _ADVISORY_LOCK = 0x766F7871
@@ -20,6 +21,22 @@ def upgrade(database: Database, revision: str = "head") -> None:
     _run(database.engine, lambda config: command.upgrade(config, revision))
 
 
+def prepare(database: Database, *, is_ours: bool) -> None:
+    """Make a database ready for use: an empty one, and in any case our own, is brought to the newest revision.
+
+    Raises:
+        ConfigurationError: a database that others look after is at another revision.
+        DatabaseAway: it does not answer.
+    """
+    revision = current_revision(database)
+    if revision == head_revision():
+        return
+    if revision is not None and not is_ours:
+        message = f"the database is at revision {revision}, this program needs {head_revision()}: voxqueue migrate"
+        raise ConfigurationError(message)
+    upgrade(database)
+
+
 def downgrade(database: Database, revision: str = "base") -> None:
     """Take migrations back down to `revision`."""
     _run(database.engine, lambda config: command.downgrade(config, revision))
@@ -27,7 +44,7 @@ def downgrade(database: Database, revision: str = "base") -> None:
 
 def current_revision(database: Database) -> str | None:
     """The revision that the database is at, None for an empty one."""
-    with database.engine.connect() as connection:
+    with database.read() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -1,0 +1,265 @@
+"""What a Python web app imports: hand in recordings, ask how far they are, read transcripts.
+
+    from workers import client
+
+    job = client.enqueue("call.wav", roles=("agent", "customer"))
+    if client.wait(job.id, timeout_s=600).state == "completed":
+        print(client.result(job.id).text)
+
+Safe in a web worker: the job is committed before its message is sent, a broker that is away delays the job and not the
+caller, and neither torch nor librosa is imported. A client may be used by many threads.
+"""
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, Self, TypedDict, Unpack
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from pipeline.errors import EmptyUpload, InvalidOptions
+from pipeline.options import JobOptions
+from pipeline.render import OutputFormat, from_json, render
+from pipeline.stages import Step
+from pipeline.values import Transcript
+from workers.errors import BrokerAway, FileNotReadable, WaitTimeout
+from workers.jobs import ArtifactRef, JobStatus, NewJob
+from workers.jobs.values import SOURCE
+from workers.runtime import make_runtime
+from workers.settings import Settings
+from workers.settings import settings as environment_settings
+from workers.states import JobState
+
+logger = logging.getLogger(__name__)
+
+Source = str | os.PathLike[str] | bytes | BinaryIO
+Options = JobOptions | dict[str, Any]
+Roles = Sequence[str | None]
+
+_FIRST_LOOK_S = 0.05
+_SLOWEST_LOOK_S = 1.0
+
+
+class JobDetails(TypedDict, total=False):
+    """What may be said of a job besides its options.
+
+    `external_id` and `annotations` are the caller's own and come back
+    unchanged; two calls with the same `idempotency_key` and the same request make one job; a higher `priority` goes
+    first; a job that has not ended `expires_in_s` after it was made is given up.
+    """
+
+    file_name: str
+    priority: int
+    tenant: str
+    external_id: str | None
+    annotations: dict[str, Any]
+    idempotency_key: str | None
+    expires_in_s: float | None
+
+
+class Client:
+    """A door to one set of database, broker and store; connects when it is first used."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or environment_settings()
+        self.runtime = make_runtime(self.settings)
+        app = self.runtime.announcer.app
+        # Only blocking reads need to be patient, and a client does none.
+        patience = {"socket_timeout": self.settings.broker_timeout_s}
+        app.conf.broker_transport_options = {**app.conf.broker_transport_options, **patience}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.runtime.announcer.app.close()
+        self.runtime.database.dispose()
+
+    def enqueue(
+        self, source: Source, options: Options | None = None, *, roles: Roles = (), **details: Unpack[JobDetails]
+    ) -> JobStatus:
+        """Hand in a recording: a path, its bytes, or a binary file. It is copied; the caller may delete it afterwards.
+
+        `roles` names who speaks on channel 0, 1, ..., and goes before those in `options`.
+
+        Raises:
+            FileNotReadable: there is no such file, or it can't be read.
+            EmptyUpload, InvalidOptions: the request can't be met.
+            IdempotencyConflict: the key was used for another request.
+            DatabaseAway, ResourceBusy: the job was not taken; try again later.
+        """
+        chosen = _options(options, roles)
+        details.setdefault("file_name", _name_of(source))
+        job_id = str(uuid4())
+        try:
+            job = NewJob(id=job_id, source=self._keep(job_id, source), options=chosen, **details)
+            made_id = self.runtime.jobs.create(job)
+        except BaseException:
+            self.runtime.store.delete_job(job_id)
+            raise
+        if made_id != job_id:
+            self.runtime.store.delete_job(job_id)
+            return self.status(made_id)
+        self._announce(job_id)
+        return self.status(job_id)
+
+    def status(self, job_id: str) -> JobStatus:
+        """The job and its steps as they are now.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        return self.runtime.jobs.status(job_id)
+
+    def wait(self, job_id: str, timeout_s: float | None = None) -> JobStatus:
+        """The job once it has ended, well or not; look at its `state`.
+
+        Raises:
+            JobNotFound: there is no such job.
+            WaitTimeout: it has not ended after `timeout_s`; it goes on.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        look_s = _FIRST_LOOK_S
+        while not (job := self.status(job_id)).is_final:
+            left_s = look_s if deadline is None else deadline - time.monotonic()
+            if left_s <= 0:
+                raise WaitTimeout(f"job {job_id} is {job.state}")
+            time.sleep(min(look_s, left_s))
+            look_s = min(_SLOWEST_LOOK_S, 1.5 * look_s)
+        return job
+
+    def result(self, job_id: str) -> Transcript:
+        """The transcript.
+
+        Raises:
+            JobNotFound, JobNotFinished, JobFailed: there is none, and why.
+        """
+        return from_json(self.document(job_id))
+
+    def document(self, job_id: str) -> str:
+        """The transcript as the canonical JSON document; raises as `result` does."""
+        return self.runtime.jobs.document(job_id)
+
+    def rendered(self, job_id: str, output_format: OutputFormat) -> str:
+        """The transcript as text, SRT, WebVTT or JSON; raises as `result` does."""
+        document = self.document(job_id)
+        return document if output_format == "json" else render(from_json(document), output_format)
+
+    def cancel(self, job_id: str) -> bool:
+        """Cancel a job; False when it had ended before.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        return self.runtime.jobs.cancel(job_id)
+
+    def retry(self, job_id: str, from_step: Step | None = None) -> JobStatus:
+        """Run an ended job again, from `from_step` or from the first step that is not done.
+
+        Raises:
+            JobNotFound: there is no such job.
+            NotAllowedInState: it has not ended, or a step before `from_step` is not done.
+        """
+        self._announce(job_id, self.runtime.jobs.retry(job_id, from_step))
+        return self.status(job_id)
+
+    def recent(self, state: JobState | None = None, limit: int = 50) -> list[JobStatus]:
+        """The newest jobs first."""
+        return self.runtime.jobs.recent(state, limit)
+
+    def _keep(self, job_id: str, source: Source) -> ArtifactRef:
+        with _opened(source) as file:
+
+            def copy(kept: BinaryIO) -> None:
+                shutil.copyfileobj(file, kept)
+                if kept.tell() == 0:
+                    raise EmptyUpload
+
+            return self.runtime.store.put(f"{job_id}/{SOURCE}.0", copy)
+
+    def _announce(self, job_id: str, step: Step = Step.PREPROCESS) -> None:
+        try:
+            self.runtime.announcer.announce(job_id, step)
+        except BrokerAway as error:
+            # The job is in the database: the dispatcher announces it when the broker is back.
+            logger.warning("client.not_announced", extra={"job": job_id, "detail": error.detail})
+
+
+def _opened(source: Source) -> AbstractContextManager[BinaryIO]:
+    if isinstance(source, bytes):
+        return BytesIO(source)
+    if not isinstance(source, str | os.PathLike):
+        return nullcontext(source)  # the caller closes it
+    try:
+        return Path(source).open("rb")
+    except OSError as error:
+        raise FileNotReadable(f"{Path(source).name}: {error.strerror}") from error
+
+
+def _name_of(source: Source) -> str:
+    if isinstance(source, bytes):
+        return "recording"
+    path = source if isinstance(source, str | os.PathLike) else getattr(source, "name", "")
+    return Path(path).name if isinstance(path, str | os.PathLike) and Path(path).name else "recording"
+
+
+def _options(options: Options | None, roles: Roles) -> JobOptions:
+    try:
+        chosen = options if isinstance(options, JobOptions) else JobOptions.model_validate(options or {})
+        if not roles:
+            return chosen
+        document = chosen.model_dump()
+        document["preprocess"]["roles"] = tuple(roles)
+        return JobOptions.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidOptions(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+@cache
+def _client_of_process(_process_id: int) -> Client:
+    return Client()
+
+
+def default_client() -> Client:
+    """The client of this process, made at the first call with the settings of the environment."""
+    # Connections must not be shared across a fork, and web servers fork after they have imported the app.
+    return _client_of_process(os.getpid())
+
+
+def enqueue(
+    source: Source, options: Options | None = None, *, roles: Roles = (), **details: Unpack[JobDetails]
+) -> JobStatus:
+    """See `Client.enqueue`."""
+    return default_client().enqueue(source, options, roles=roles, **details)
+
+
+def status(job_id: str) -> JobStatus:
+    """See `Client.status`."""
+    return default_client().status(job_id)
+
+
+def wait(job_id: str, timeout_s: float | None = None) -> JobStatus:
+    """See `Client.wait`."""
+    return default_client().wait(job_id, timeout_s)
+
+
+def result(job_id: str) -> Transcript:
+    """See `Client.result`."""
+    return default_client().result(job_id)
+
+
+def cancel(job_id: str) -> bool:
+    """See `Client.cancel`."""
+    return default_client().cancel(job_id)

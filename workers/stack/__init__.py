@@ -1,0 +1,10 @@
+"""The embedded stack: everything that runs when nothing was set up.
+
+`embedded` starts and stops it, `broker` is its Valkey, `processes` keeps its children running, `tether` makes them die
+with it, `lock` allows one a home.
+"""
+
+from workers.stack.embedded import Stack, stack_settings
+from workers.stack.lock import is_running
+
+__all__ = ["Stack", "is_running", "stack_settings"]

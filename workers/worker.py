@@ -1,0 +1,43 @@
+"""A Celery worker for some of the queues, in this process and its pool, until SIGTERM."""
+
+import os
+import warnings
+from collections.abc import Sequence
+
+from celery.platforms import SecurityWarning
+
+from pipeline.stages import Step
+from workers import log
+from workers.app import make_app
+from workers.settings import Settings
+
+
+def serve(settings: Settings, queues: Sequence[Step], concurrency: int) -> int:
+    """Work until told to stop; the exit status. SIGTERM finishes the steps in hand first.
+
+    `settings` must be those of the environment, since tasks read them there, also in processes that are spawned.
+    `concurrency` counts processes, 0: one a core, or one alone where the acoustic model is run.
+    """
+    log.configure(settings)
+    # Celery warns root of pickled messages; ours are JSON, and anything else is refused.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    app = make_app(settings)
+    # Only what is served is imported, so that CPU workers never load the libraries of acoustic models.
+    app.conf.imports = ("workers.signals", *(f"workers.tasks.{queue}" for queue in queues))
+    infers = Step.INFERENCE in queues
+    if infers:
+        # CUDA does not survive a fork.
+        app.conf.worker_pool_start_method = "spawn"
+    worker = app.Worker(
+        queues=[str(queue) for queue in queues],
+        pool="prefork",
+        concurrency=concurrency or (1 if infers else os.cpu_count() or 1),
+        hostname=f"{'-'.join(queues)}-{os.getpid()}@%h",
+        loglevel=settings.log_level,
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
