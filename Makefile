@@ -43,6 +43,7 @@ format: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed
 	$(BIN)/voxqueue evaluate workers/demo/manifest.jsonl
+	$(BIN)/python bench/worker_memory.py
 
 faults: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests/faults $(ARGS)
