@@ -1,0 +1,41 @@
+"""Migrations go up and down on both databases, and the tables that the code uses are the ones that they make."""
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect
+
+from workers.db import migrate
+from workers.db.base import metadata
+from workers.db.session import Database
+from workers.db.tables import jobs
+
+
+def test_migrations_make_the_tables_that_the_code_declares(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    migrate.upgrade(database)
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        assert set(metadata.tables) <= set(inspect(connection).get_table_names())
+    database.dispose()
+
+
+def test_migrations_go_down_to_nothing_and_up_again(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    assert migrate.current_revision(database) is None
+    migrate.upgrade(database)
+    assert migrate.current_revision(database) == migrate.head_revision()
+    migrate.downgrade(database)
+    with database.engine.connect() as connection:
+        assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
+    migrate.upgrade(database)
+    migrate.upgrade(database)
+    assert migrate.current_revision(database) == migrate.head_revision()
+    database.dispose()
+
+
+def test_the_declared_tables_are_the_ones_that_the_migrations_know() -> None:
+    assert jobs.metadata is metadata
+    assert {"jobs", "steps", "attempts", "events", "artifacts", "transcripts", "segments", "words"} <= set(
+        metadata.tables
+    )
