@@ -48,6 +48,7 @@ def align(words: Sequence[str], log_probs: NDArray[np.float16], labels: CtcLabel
     # One mark before each word: labels of pieces hold it, and between characters it is a label of its own.
     text = "".join(mark + word for word in words)
     word_at = np.repeat(np.arange(len(words)), [len(word) + 1 for word in words])
+    # float16 has room for -inf, which would make every path through a frame equally impossible.
     floored = np.maximum(log_probs.astype(np.float64), _LOWEST_LOG_PROB)
     runs = _best_path(_Trellis(text, mark, labels), floored)
     # A mark alone says nothing and takes no time.
@@ -132,6 +133,7 @@ def _best_path(trellis: _Trellis, log_probs: NDArray[np.float64]) -> list[_Run]:
         best = candidates.argmax(axis=1)
         came_from[frame] = trellis.before[every, best]
         scores[:-1] = candidates[every, best] + emissions[frame]
+    # Traced back: only at the end is it known which path was best.
     state = max(trellis.last, key=lambda last: float(scores[last]))
     path = [state]
     for frame in range(frames - 1, 0, -1):

@@ -59,6 +59,7 @@ class AttentionDecoder:
             return hypothesis.log_prob
         text = self._tokenizer.decode(list(hypothesis.tokens)).casefold()
         heard = sum(text.count(hotword) for hotword in self._hotwords)
+        # `log_prob` is a mean a token, so the bonus is spread over the tokens as well.
         return hypothesis.log_prob + self._hotword_weight * heard / max(len(hypothesis.tokens), 1)
 
 

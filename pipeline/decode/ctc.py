@@ -39,6 +39,7 @@ class CtcDecoder:
     def decode(self, emissions: Emissions) -> WordSegment:
         """See `Decoder.decode`."""
         ctc = self._labels.checked(emissions)
+        # The library takes the mean over frames, of which a model may leave none for a very short segment.
         if not len(ctc.log_probs):
             return WordSegment(ctc.span, ())
         beams = self._search.decode_beams(

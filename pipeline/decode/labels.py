@@ -27,6 +27,7 @@ class CtcLabels:
         """The labels of `vocabulary`, in lower case if it has upper case only: case there carries no meaning."""
         pieces = vocabulary.word_delimiter == PIECE_START
         written = [token for index, token in enumerate(vocabulary.tokens) if index not in vocabulary.specials]
+        # wav2vec 2.0 shouts: text in upper case only says nothing about case, and language models are in lower case.
         caseless = not any(character.islower() for token in written for character in token)
 
         def text_of(index: int, token: str) -> str:

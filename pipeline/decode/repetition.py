@@ -20,6 +20,7 @@ def without_loops(words: Sequence[Word]) -> tuple[Word, ...]:
     """`words`, each run that is said over and over kept once, if they deflate as only loops do; else as they are."""
     if compression_ratio(" ".join(word.text for word in words)) <= COMPRESSION_RATIO:
         return tuple(words)
+    # Only now: people do say "no no no", and digits twice.
     kept: list[Word] = []
     rest = list(words)
     while rest:
@@ -32,6 +33,7 @@ def without_loops(words: Sequence[Word]) -> tuple[Word, ...]:
 def _loop_at_start(texts: Sequence[str]) -> tuple[int, int]:
     """Length and number of repeats of the loop that covers most of the start; (1, 1) if there is none."""
     loops = [(length, _repeats(texts, length)) for length in range(1, min(_LONGEST_LOOP, len(texts)) + 1)]
+    # Of loops that cover as much, the shortest: "a b a b" is "a b" twice, not itself once.
     return max(loops, key=lambda loop: (loop[0] * loop[1] if loop[1] > 1 else 1, -loop[0]))
 
 

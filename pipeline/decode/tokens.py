@@ -45,6 +45,7 @@ def _units(hypothesis: Hypothesis, span: Span, tokenizer: Tokenizer) -> Iterator
     first = 0
     for index in range(len(hypothesis.tokens)):
         text = tokenizer.decode(list(hypothesis.tokens[first : index + 1]))
+        # Tokens are bytes: a letter outside of ASCII may need several before it can be read.
         if _INCOMPLETE in text and index + 1 < len(hypothesis.tokens):
             continue
         yield _Unit(
@@ -79,6 +80,7 @@ def _by_word(units: Sequence[_Unit], *, spaced: bool) -> Iterator[Sequence[_Unit
 
 
 def _word(units: Sequence[_Unit], span: Span, *, after_pause: bool) -> Word:
+    # A word of nothing but marks, as a dash between spaces, has no other time than theirs.
     spoken = [unit for unit in units if not unit.is_punctuation] or units
     text = "".join(unit.text for unit in units).strip()
     start_s, end_s = limited(text, spoken[0].start_s, spoken[-1].end_s, after_pause=after_pause)

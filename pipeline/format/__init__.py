@@ -27,6 +27,7 @@ def format_transcript(words: Stream[WordSegment], spec: ModelSpec, options: Form
         for channel, run in runs_of(channels, options.max_pause_s)
         for part in utterance_cuts(punctuator.punctuate(run), options)
     ]
+    # Each channel was cut by itself, so the order of the conversation is made here.
     utterances.sort(key=lambda utterance: (utterance.start_s, utterance.channel))
     text = "\n".join(utterance.text for utterance in utterances)
     return Transcript(text, spec.language, spec.name, recording, tuple(utterances))

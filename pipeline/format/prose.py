@@ -34,6 +34,7 @@ class SentenceCase:
         """See `Punctuator.punctuate`."""
         texts = [self._cased(word.text.lower()) for word in words]
         texts[0] = texts[0][:1].upper() + texts[0][1:]
+        # Capitals within a sentence need a trained model: names can't be told from other words here.
         if not ends_sentence(texts[-1]):
             texts[-1] += "."
         return [replace(word, text=text) for word, text in zip(words, texts, strict=True)]

@@ -25,6 +25,7 @@ def utterance_cuts(words: Sequence[Word], options: FormatOptions) -> Iterator[Se
 
 def _bounded(words: Sequence[Word], longest_s: float) -> Iterator[Sequence[Word]]:
     while words[-1].end_s - words[0].start_s > longest_s and len(words) > 1:
+        # The first word may be too long by itself; it is cut off alone.
         in_time = [index for index in range(1, len(words)) if words[index - 1].end_s - words[0].start_s <= longest_s]
         cut = _best_cut(words, in_time or [1])
         yield words[:cut]

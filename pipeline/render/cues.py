@@ -68,4 +68,5 @@ def _fits(run: Sequence[Word], before: str) -> bool:
 
 
 def _wrapped(before: str, words: Sequence[Word]) -> list[str]:
+    # Hyphenated words stay whole: a wrapped half reads like a word of its own.
     return textwrap.wrap(before + " ".join(word.text for word in words), LINE_CHARACTERS, break_on_hyphens=False)

@@ -20,6 +20,7 @@ def _labelled(utterance: Utterance) -> str:
 
 def _clock(time_s: float) -> str:
     """`mm:ss`, or `h:mm:ss` from the first full hour on."""
+    # Rounded down as every player shows it, so that a jump to it never misses the first word.
     minutes, seconds = divmod(int(time_s), 60)
     hours, minutes_of_hour = divmod(minutes, 60)
     return f"{hours}:{minutes_of_hour:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
