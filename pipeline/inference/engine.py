@@ -1,0 +1,117 @@
+"""CTranslate2's Whisper as this project uses it: encode windows, search for readings, align texts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ctranslate2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ModelMismatch
+from pipeline.inference.memory import memory_errors_named
+from pipeline.inference.model import ModelRuntime
+from pipeline.inference.timestamps import Reading
+from pipeline.options import InferenceOptions
+from pipeline.spec import AttentionVocabulary
+from pipeline.values import Hypothesis
+
+_COMPUTE_TYPE = {"cpu": "int8", "cuda": "float16"}
+_MEDIAN_FILTER_WIDTH = 7
+# CTranslate2 adds the model's own list of non-speech tokens for this one.
+_NON_SPEECH_TOKENS = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How the beam search treats repetition; as it is by default, not at all."""
+
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0
+
+
+class WhisperEngine:
+    """The weights of a Whisper model, loaded; all sizes and languages."""
+
+    def __init__(self, folder: Path, vocabulary: AttentionVocabulary, runtime: ModelRuntime) -> None:
+        self._vocabulary = vocabulary
+        default = runtime.compute_type == "default"
+        with memory_errors_named():
+            try:
+                self._model = ctranslate2.models.Whisper(
+                    str(folder),
+                    device=runtime.device,
+                    compute_type=_COMPUTE_TYPE[runtime.device] if default else runtime.compute_type,
+                    intra_threads=runtime.threads,
+                )
+            except ValueError as error:
+                raise ModelMismatch(str(error)) from error
+
+    @property
+    def bands(self) -> int:
+        """Mel bands that the weights want."""
+        return int(self._model.n_mels)
+
+    def encode(self, windows: Sequence[NDArray[np.float32]]) -> ctranslate2.StorageView:
+        """The encoder's output of full windows of shape (frames, bands)."""
+        bands_first = np.ascontiguousarray(np.stack(windows).transpose(0, 2, 1))
+        return self._model.encode(ctranslate2.StorageView.from_array(bands_first))
+
+    def search(
+        self, encoded: ctranslate2.StorageView, count: int, options: InferenceOptions, search: Search
+    ) -> list[Reading]:
+        """The n-best readings of each of the `count` encoded windows."""
+        results = self._model.generate(
+            encoded,
+            [list(self._vocabulary.prompt)] * count,
+            beam_size=max(options.beam_size, options.n_best),
+            num_hypotheses=options.n_best,
+            repetition_penalty=search.repetition_penalty,
+            no_repeat_ngram_size=search.no_repeat_ngram_size,
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_tokens=[_NON_SPEECH_TOKENS, *self._vocabulary.suppressed],
+        )
+        return [_reading(result) for result in results]
+
+    def align(
+        self, encoded: ctranslate2.StorageView, hypotheses: Sequence[Hypothesis], frames: Sequence[int], frame_s: float
+    ) -> list[Hypothesis]:
+        """One hypothesis of each window, which has so many `frames` of sound, with the times of its tokens."""
+        alignments = self._model.align(
+            encoded,
+            list(self._vocabulary.prompt),
+            [list(hypothesis.tokens) for hypothesis in hypotheses],
+            list(frames),
+            median_filter_width=_MEDIAN_FILTER_WIDTH,
+        )
+        return [
+            _timed(hypothesis, alignment.alignments, alignment.text_token_probs, frame_s)
+            for hypothesis, alignment in zip(hypotheses, alignments, strict=True)
+        ]
+
+
+def _reading(result: ctranslate2.models.WhisperGenerationResult) -> Reading:
+    # The score is the mean over the tokens; OpenAI's mean, to which the thresholds belong, counts the end token too.
+    scored = zip(result.sequences_ids, result.scores, strict=True)
+    log_probs = tuple(score * len(tokens) / (len(tokens) + 1) for tokens, score in scored)
+    return Reading(tuple(tuple(tokens) for tokens in result.sequences_ids), log_probs, result.no_speech_prob)
+
+
+def _timed(
+    hypothesis: Hypothesis, path: Sequence[tuple[int, int]], probabilities: Sequence[float], frame_s: float
+) -> Hypothesis:
+    """`hypothesis` with the time and probability of each token.
+
+    `path` is the alignment as pairs of token and frame, the end token included; a token lasts from the first frame
+    that the path spends on it to the next token's first.
+    """
+    if not hypothesis.tokens:
+        return hypothesis
+    first_frame: dict[int, int] = {}
+    for token, frame in path:
+        first_frame.setdefault(token, frame)
+    bounds = [first_frame[index] * frame_s for index in range(len(hypothesis.tokens) + 1)]
+    return Hypothesis(
+        hypothesis.tokens, hypothesis.log_prob, tuple(bounds[:-1]), tuple(bounds[1:]), tuple(probabilities)
+    )
