@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 
 from workers.db.session import Database
@@ -40,6 +41,25 @@ def prepare(database: Database, *, is_ours: bool) -> None:
 def downgrade(database: Database, revision: str = "base") -> None:
     """Take migrations back down to `revision`."""
     _run(database.engine, lambda config: command.downgrade(config, revision))
+
+
+def move(database: Database, revision: str) -> None:
+    """Take the database up or down to `revision`, whichever way it lies.
+
+    Raises:
+        ConfigurationError: there is no such revision.
+    """
+    current = current_revision(database)
+    script = ScriptDirectory.from_config(_config())
+    try:
+        target = None if revision == "base" else script.as_revision_number(revision)
+        applied = {each.revision for each in script.iterate_revisions(current, "base")} if current else set()
+        if target is None or target in applied - {current}:
+            downgrade(database, revision)
+        else:
+            upgrade(database, revision)
+    except CommandError as error:
+        raise ConfigurationError(f"revision {revision}: {error}") from error
 
 
 def current_revision(database: Database) -> str | None:

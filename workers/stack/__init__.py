@@ -1,10 +1,11 @@
 """The embedded stack: everything that runs when nothing was set up.
 
 `embedded` starts and stops it, `broker` is its Valkey, `processes` keeps its children running, `tether` makes them die
-with it, `lock` allows one a home.
+with it, `lock` allows one a home, `presence` sees workers that others run.
 """
 
 from workers.stack.embedded import Stack, stack_settings
 from workers.stack.lock import is_running
+from workers.stack.presence import queues_served
 
-__all__ = ["Stack", "is_running", "stack_settings"]
+__all__ = ["Stack", "is_running", "queues_served", "stack_settings"]

@@ -11,6 +11,7 @@ from typing import IO, Self
 from pipeline.stages import STEPS, Step
 from workers.db.migrate import prepare
 from workers.dispatch import Dispatcher
+from workers.errors import ConfigurationError
 from workers.runtime import make_runtime
 from workers.settings import Settings, environment_of
 from workers.stack.broker import broker_child, wait_for_broker
@@ -35,7 +36,8 @@ def stack_settings(settings: Settings) -> Settings:
 class Stack:
     """All processes that the settings leave to us: no broker where `broker_url` names one, and so on.
 
-    As a context manager it starts and stops them. Nothing outlives this process, even when it is killed.
+    As a context manager it starts and stops them, and is refused while another process runs this home's. Nothing
+    outlives this process, even when it is killed.
     """
 
     def __init__(self, settings: Settings, *, log_to: Path | None = None) -> None:
@@ -49,7 +51,8 @@ class Stack:
         self._supervisor: Supervisor | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        if not self.start():
+            raise ConfigurationError(f"VOXQUEUE_HOME={self.settings.home_path} is in use by another voxqueue")
         return self
 
     def __exit__(self, *_exception: object) -> None:

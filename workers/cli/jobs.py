@@ -1,0 +1,98 @@
+"""Commands on jobs: hand in and go, look, read, cancel, try again."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.stages import Step
+from workers.cli.session import open_client
+from workers.cli.tables import job_document, print_job, print_jobs, print_json
+from workers.cli.transcribe import Format, Hotwords, Roles, check_format, check_readable, split_roles
+from workers.states import JobState
+
+AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job id, as `submit` and `list` print it.")]
+
+
+def submit(
+    file: Annotated[Path, typer.Argument(help="The recording; it is copied.")],
+    roles: Roles = "",
+    hotword: Hotwords = None,
+    priority: Annotated[int, typer.Option(help="A higher number goes first.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Hand in a recording and print its job id; workers that run elsewhere do the rest.
+
+    voxqueue up & voxqueue submit call.wav --roles agent,customer
+    """
+    check_readable(file)
+    options: dict[str, Any] = {"decode": {"hotwords": tuple(hotword or ())}}
+    with open_client() as client:
+        job = client.enqueue(file, options, roles=split_roles(roles), priority=priority)
+    print_json(job_document(job)) if as_json else print(job.id)
+
+
+def status(job_id: Annotated[str, typer.Argument(metavar="[JOB]")] = "", as_json: AsJson = False) -> None:
+    """Show a job and its steps, or without JOB how many steps are in each state."""
+    with open_client() as client:
+        if job_id:
+            job = client.status(job_id)
+            print_json(job_document(job)) if as_json else print_job(job)
+            return
+        counts = client.runtime.jobs.counts()
+    if as_json:
+        print_json(counts)
+        return
+    for step, states in counts.items():
+        print(f"{step:<12}" + "  ".join(f"{number} {state}" for state, number in sorted(states.items())))
+
+
+def list_jobs(
+    state: Annotated[JobState | None, typer.Option("--status", help="Only jobs in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest jobs."""
+    with open_client() as client:
+        jobs = client.recent(state, limit)
+    print_json([job_document(job) for job in jobs]) if as_json else print_jobs(jobs)
+
+
+def result(
+    job_id: JobId,
+    output_format: Format = "text",
+    out: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Print the transcript of a job that has completed.
+
+    voxqueue result JOB --format vtt --out call.vtt
+    """
+    chosen = check_format("json" if as_json else output_format)
+    with open_client() as client:
+        text = client.rendered(job_id, chosen)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text, encoding="utf-8")
+
+
+def cancel(job_id: JobId, as_json: AsJson = False) -> None:
+    """Cancel a job that has not ended."""
+    with open_client() as client:
+        done = client.cancel(job_id)
+        job = client.status(job_id)
+    print_json(job_document(job)) if as_json else print("canceled" if done else f"it had ended before: {job.state}")
+
+
+def retry(
+    job_id: JobId,
+    from_step: Annotated[Step | None, typer.Option(help="Default: the first step that is not done.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run an ended job again; what its earlier steps made is used again."""
+    with open_client() as client:
+        job = client.retry(job_id, from_step)
+    print_json(job_document(job)) if as_json else print(job.state)

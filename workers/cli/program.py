@@ -1,0 +1,71 @@
+"""The program: its commands, and how it ends."""
+
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from pipeline.errors import VoxqueueError
+from workers.cli import jobs, scoring, service, showcase, transcribe
+from workers.cli.outcome import exit_status
+
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the trace of an error.")]
+
+_HELP = """\
+Speech-to-text for phone calls, in the background.
+
+With nothing set up, `voxqueue transcribe call.wav` is all it takes. Settings are VOXQUEUE_* variables: VOXQUEUE_HOME,
+VOXQUEUE_DATABASE_URL, VOXQUEUE_BROKER_URL, VOXQUEUE_MODEL, ...
+
+Exit status: 0 all well, 1 a job failed, 2 wrong usage or a bad input file, 3 a service is away or time is up.
+"""
+
+
+class _Program(TyperGroup):
+    """The commands, and one plain line for an error that was foreseen."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except VoxqueueError as error:
+            if ctx.params.get("verbose"):
+                traceback.print_exc()
+            print(f"error {error.code}: {' '.join(error.sentence.split())}", file=sys.stderr)
+            raise typer.Exit(exit_status(error)) from error
+
+
+app = typer.Typer(cls=_Program, help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app.command()(transcribe.transcribe)
+app.command()(service.up)
+app.command()(jobs.submit)
+app.command()(jobs.status)
+app.command()(jobs.result)
+app.command("list")(jobs.list_jobs)
+app.command()(jobs.cancel)
+app.command()(jobs.retry)
+app.command()(service.worker)
+app.command()(service.dispatch)
+app.command()(service.migrate)
+app.command()(service.doctor)
+app.command()(scoring.evaluate)
+app.command()(showcase.demo)
+
+
+@app.callback()
+def program(verbose: Verbose = False) -> None:
+    """What holds for every command."""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    app()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    # A service manager's SIGTERM must clean up as Ctrl-C does.
+    raise KeyboardInterrupt

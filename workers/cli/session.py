@@ -1,0 +1,84 @@
+"""What a command works with: a client, and when nobody else runs them, the processes that do the work."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Self
+
+from pipeline.stages import STEPS
+from workers.client import Client
+from workers.db.migrate import prepare
+from workers.jobs import JobStatus
+from workers.settings import Settings, settings
+from workers.stack import Stack, queues_served
+
+_PING_S = 1.0
+_LOOK_S = 0.1
+
+
+@contextmanager
+def open_client(chosen: Settings | None = None) -> Iterator[Client]:
+    """A client whose database is ready to be used.
+
+    Raises:
+        ConfigurationError, DatabaseAway: it can't be made ready.
+    """
+    with Client(chosen or settings()) as client:
+        prepare(client.runtime.database, is_ours=not client.settings.database_url)
+        yield client
+
+
+class WorkingSession:
+    """A client, and the certainty that somebody works for it: other processes, or ours for the time of the session."""
+
+    def __init__(self, chosen: Settings | None = None) -> None:
+        self.settings = chosen or settings()
+        self.client = Client(self.settings)
+        self._stack: Stack | None = None
+        self._is_served_elsewhere = False
+
+    def __enter__(self) -> Self:
+        self.keep_working()
+        prepare(self.client.runtime.database, is_ours=not self.settings.database_url)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.client.close()
+        if self._stack is not None:
+            self._stack.stop()
+
+    def keep_working(self) -> None:
+        """Start the workers unless they run; call it while waiting, since another process may have ended its own."""
+        if self._stack is not None or self._is_served_elsewhere:
+            return
+        if self.settings.broker_url and queues_served(self.client.runtime.announcer.app, _PING_S) >= set(STEPS):
+            self._is_served_elsewhere = True
+            return
+        stack = Stack(self.settings, log_to=self.settings.home_path / "log" / "stack.log")
+        if not stack.start():
+            return
+        self._stack = stack
+        if self.settings.broker_url:
+            print("No worker answers: this command starts its own while it runs.", file=sys.stderr)
+
+    def watch(self, job_ids: Iterable[str]) -> Iterator[JobStatus]:
+        """The jobs again and again, each until it has ended, at a pace that a person can follow.
+
+        Jobs that have not ended when the iteration is broken off by an interrupt are canceled.
+        """
+        running = dict.fromkeys(job_ids)
+        try:
+            while running:
+                self.keep_working()
+                for job_id in tuple(running):
+                    job = self.client.status(job_id)
+                    if job.is_final:
+                        del running[job_id]
+                    yield job
+                if running:
+                    time.sleep(_LOOK_S)
+        except KeyboardInterrupt:
+            for job_id in running:
+                self.client.cancel(job_id)
+            raise

@@ -1,0 +1,58 @@
+"""Jobs and their steps as tables for people and as JSON for programs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from workers.jobs import JobStatus
+
+
+def job_document(job: JobStatus) -> dict[str, Any]:
+    """The job as a program reads it; times are seconds since 1970."""
+    return {**asdict(job), "progress": round(job.progress, 3)}
+
+
+def print_json(value: object) -> None:
+    """One line of JSON on standard output."""
+    print(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def print_jobs(jobs: Sequence[JobStatus]) -> None:
+    """A line a job."""
+    table = Table("job", "file", "status", "progress", "audio", "created", box=None)
+    for job in jobs:
+        audio = f"{job.duration_s:.1f} s" if job.duration_s is not None else ""
+        created = datetime.fromtimestamp(job.created_at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        table.add_row(job.id, job.file_name, job.state, f"{job.progress:.0%}", audio, created)
+    _print(table)
+
+
+def print_job(job: JobStatus) -> None:
+    """A job and a line for each of its steps."""
+    table = Table("step", "status", "progress", "attempt", "waited", "ran", "worker", "error", box=None)
+    for step in job.steps:
+        waited = _seconds(step.ready_at, step.started_at)
+        ran = _seconds(step.started_at, step.ended_at)
+        error = step.error_code or ""
+        table.add_row(
+            step.name, step.state, f"{step.progress:.0%}", str(step.attempt), waited, ran, step.worker or "", error
+        )
+    print(f"{job.id}  {job.file_name}  {job.state}  {job.progress:.0%}")
+    if job.error_code:
+        print(f"{job.error_code}: {job.error_message}")
+    _print(table)
+
+
+def _seconds(start: float | None, end: float | None) -> str:
+    return f"{end - start:.2f} s" if start is not None and end is not None and end >= start else ""
+
+
+def _print(table: Table) -> None:
+    console = Console()
+    # A pipe has no width that a line should be cut to.
+    console.print(table, width=None if console.is_terminal else 400)

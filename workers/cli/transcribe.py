@@ -1,0 +1,99 @@
+"""`voxqueue transcribe`: recordings in, transcripts out."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from pipeline.render import OutputFormat
+from workers.cli.outcome import Exit, exit_status_of
+from workers.cli.progress import make_progress
+from workers.cli.session import WorkingSession
+from workers.client import Client
+from workers.errors import FileNotReadable
+from workers.jobs import JobStatus
+from workers.states import JobState
+
+SUFFIXES = {"json": ".json", "text": ".txt", "srt": ".srt", "vtt": ".vtt"}
+
+Files = Annotated[list[Path], typer.Argument(help="Recordings: WAV (also mu-law, A-law), FLAC, MP3, Ogg, Opus.")]
+Format = Annotated[str, typer.Option("--format", help="text, json, srt or vtt.")]
+Roles = Annotated[str, typer.Option("--roles", help="Who speaks on channel 0, 1, ...: agent,customer.")]
+Hotwords = Annotated[list[str] | None, typer.Option("--hotword", help="A name or term to expect; may be repeated.")]
+
+
+def transcribe(  # noqa: PLR0913, PLR0917  # each is an option of the command line
+    files: Files,
+    output_format: Format = "text",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write one file a recording here, and its path out.")
+    ] = None,
+    roles: Roles = "",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json, without progress.")] = False,
+    hotword: Hotwords = None,
+) -> None:
+    """Transcribe recordings and print the transcripts.
+
+    Uses the services that the settings name, or a running `voxqueue up`; where nobody works, it starts what it needs
+    and ends it afterwards. With --json, standard output is the JSON document, and for several files one a line.
+
+        voxqueue transcribe call.wav --roles agent,customer
+
+        voxqueue transcribe calls/*.wav --format srt --out subtitles
+    """
+    chosen = check_format("json" if as_json else output_format)
+    names = split_roles(roles)
+    for file in files:
+        check_readable(file)
+    with WorkingSession() as session:
+        options = {"decode": {"hotwords": tuple(hotword or ())}}
+        made = [session.client.enqueue(file, options, roles=names) for file in files]
+        jobs: dict[str, JobStatus] = {}
+        with make_progress(is_wanted=not as_json) as progress:
+            for job in session.watch(each.id for each in made):
+                progress.show(job)
+                jobs[job.id] = job
+        ended = [jobs[each.id] for each in made]
+        for file, job in zip(files, ended, strict=True):
+            deliver(session.client, job, chosen, out and out / f"{file.stem}{SUFFIXES[chosen]}")
+    status = max(map(exit_status_of, ended))
+    if status is not Exit.OK:
+        raise typer.Exit(status)
+
+
+def deliver(client: Client, job: JobStatus, output_format: OutputFormat, path: Path | None) -> None:
+    """Print the transcript of a job that has ended, or write it and print its path; print why there is none."""
+    if job.state is not JobState.COMPLETED:
+        print(f"error {job.error_code or job.state.upper()}: {job.file_name}: {job.error_message}", file=sys.stderr)
+        return
+    text = client.rendered(job.id, output_format)
+    if path is None:
+        sys.stdout.write(text)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    print(path)
+
+
+def check_format(name: str) -> OutputFormat:
+    """The output format of this name; a usage error when there is none."""
+    for known in get_args(OutputFormat):
+        if name == known:
+            return known  # type: ignore[no-any-return]  # one of the literals
+    raise typer.BadParameter(f"{name!r} is not one of {', '.join(get_args(OutputFormat))}", param_hint="--format")
+
+
+def split_roles(text: str) -> tuple[str | None, ...]:
+    """`agent,customer` as a tuple; a name that is left out is a channel that nobody named."""
+    return tuple(name.strip() or None for name in text.split(",")) if text else ()
+
+
+def check_readable(file: Path) -> None:
+    """Look at a file before any work is begun.
+
+    Raises:
+        FileNotReadable: it is not there or is no file.
+    """
+    if not file.is_file():
+        raise FileNotReadable(str(file))
