@@ -1,11 +1,12 @@
 """The Celery application and the one way to announce a job: a chain of its remaining steps, published after commit."""
 
+from amqp.exceptions import ChannelError
 from celery import Celery, chain
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from pipeline.stages import STEPS, Step, remaining
-from workers.celeryconfig import celery_settings, task_name
+from workers.celeryconfig import celery_settings, publishing_options, task_name
 from workers.errors import BrokerAway
 from workers.settings import Settings
 
@@ -20,8 +21,9 @@ def make_app(settings: Settings) -> Celery:
 class Announcer:
     """Tells the workers of jobs. A message that is lost costs time, never a job, so failure here is no disaster."""
 
-    def __init__(self, app: Celery) -> None:
-        self.app = app
+    def __init__(self, settings: Settings) -> None:
+        self.app = make_app(settings)
+        self.app.conf.broker_transport_options = publishing_options(settings)
 
     def announce(self, job_id: str, step: Step = STEPS[0]) -> None:
         """Publish the chain of `step` and all after it.
@@ -46,7 +48,9 @@ class Announcer:
         """
         try:
             with self.app.connection_for_write() as connection:
-                declared = connection.default_channel.queue_declare(str(step), passive=True)
+                return int(connection.default_channel.queue_declare(str(step), passive=True).message_count)
+        except ChannelError:
+            # Redis knows a queue only while it holds a message, and a flushed one knows none.
+            return 0
         except (OperationalError, RedisError, OSError) as error:
             raise BrokerAway(type(error).__name__) from error
-        return int(declared.message_count)

@@ -25,14 +25,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "broker_url": settings.broker,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "broker_transport_options": {
-            # Without these, a broker that accepts connections and never answers blocks its caller for ever. Workers
-            # wait for messages in blocking reads of one second, well below the time-out.
-            "socket_timeout": max(5.0, settings.broker_timeout_s),
-            "socket_connect_timeout": settings.broker_timeout_s,
-            "socket_keepalive": not settings.broker.startswith("redis+socket"),
-            "priority_steps": [0],  # priority is honoured by the claim; one list a queue saves commands
-        },
+        "broker_transport_options": _transport_options(settings),
         "imports": tuple(f"workers.tasks.{step}" for step in STEPS),
         "task_queues": [Queue(step) for step in STEPS],
         "task_routes": {task_name(step): {"queue": str(step)} for step in STEPS},
@@ -55,4 +48,21 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "worker_log_color": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,  # the lease is in the database, not the broker
         "enable_utc": True,
+    }
+
+
+def publishing_options(settings: Settings) -> dict[str, Any]:
+    """Transport options of who hands in jobs: one quick second try, for a connection that the broker has dropped."""
+    quick = {"max_retries": 1, "interval_start": 0.0, "interval_step": 0.0, "interval_max": 0.1}
+    return {**_transport_options(settings), **quick, "socket_timeout": settings.broker_timeout_s}
+
+
+def _transport_options(settings: Settings) -> dict[str, Any]:
+    # Without time-outs, a broker that accepts connections and never answers blocks its caller for ever. Workers wait
+    # for messages in blocking reads of one second, well below this one.
+    return {
+        "socket_timeout": 5.0,
+        "socket_connect_timeout": settings.broker_timeout_s,
+        "socket_keepalive": not settings.broker.startswith("redis+socket"),
+        "priority_steps": [0],  # priority is honoured by the claim; one list a queue saves commands
     }

@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 from functools import cache
 
-from workers.app import Announcer, make_app
+from workers.app import Announcer
 from workers.db.session import Database
 from workers.jobs import Jobs, Policy
 from workers.settings import Settings, settings
@@ -43,7 +43,7 @@ def make_runtime(chosen: Settings) -> Runtime:
         database=database,
         jobs=Jobs(database, policy),
         store=LocalStore(chosen.artifact_path),
-        announcer=Announcer(make_app(chosen)),
+        announcer=Announcer(chosen),
     )
 
 
