@@ -22,6 +22,7 @@ def examine(file: BinaryIO) -> AudioHeader:
     rate_hz, channels, frames = facts >> 44, (facts >> 41 & 7) + 1, facts & (1 << 36) - 1
     if rate_hz == 0:
         raise BadSampleRate("0 Hz")
+    # libsndfile would allocate nothing for the claim, but callers that plan by it would.
     if frames > os.fstat(file.fileno()).st_size * MOST_FRAMES_A_BYTE:
         raise CorruptHeader("it claims more audio than it can hold")
     return AudioHeader(Container.FLAC, rate_hz, channels, frames or None)

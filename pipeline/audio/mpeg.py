@@ -17,6 +17,10 @@ from pipeline.audio.mpeg_frames import HEADER_BYTES, FrameHeader
 from pipeline.errors import CorruptHeader
 
 ID3_HEAD_BYTES = 10
+MOST_GAPS = 200
+"""A file with more breaks between its frames is no recording, and each costs a search."""
+MOST_FRAMES = 10_000_000
+"""Frames are not counted further; these last 60 hours and more."""
 _FRAME_COUNT_FLAG = b"\x00\x00\x00\x01"
 
 
@@ -55,6 +59,7 @@ def examine(file: BinaryIO) -> AudioHeader:
         )
         if holds
     ]
+    # Two files joined into one begin with the length of the first.
     reliable = claimed is not None and claimed + 1 >= walk.frames and start == tag_bytes
     repaired = None if reliable else _with_length(file, audio_start, word, walk.frames)
     frames = walk.frames * first.samples
@@ -90,8 +95,8 @@ def _xing_frames(body: bytes, frame: FrameHeader) -> int | None:
 
 
 def _walk(file: BinaryIO, start: int, size: int) -> _Walk:
-    frames, damaged, position = 0, False, start
-    while position + HEADER_BYTES <= size:
+    frames, gaps, position = 0, 0, start
+    while position + HEADER_BYTES <= size and frames < MOST_FRAMES:
         file.seek(position)
         word = file.read(HEADER_BYTES)
         frame = mpeg_frames.parse(word)
@@ -99,14 +104,17 @@ def _walk(file: BinaryIO, start: int, size: int) -> _Walk:
             position += frame.length
             frames += position <= size
             continue
+        # ID3v1 and APE tags stand behind the last frame.
         if word.startswith((b"TAG", b"APE")):
-            return _Walk(frames, cut=False, damaged=damaged)
+            return _Walk(frames, cut=False, damaged=gaps > 0)
         found = _find_frames(file, position)
-        damaged = True
+        gaps += 1
+        if gaps > MOST_GAPS:
+            raise CorruptHeader("too many gaps between frames")
         if found is None:
             break
         position = found
-    return _Walk(frames, cut=position > size, damaged=damaged)
+    return _Walk(frames, cut=position > size, damaged=gaps > 0)
 
 
 def _with_length(file: BinaryIO, start: int, word: bytes, frames: int) -> BinaryIO:

@@ -19,6 +19,9 @@ _OTHER_AUDIO = (b"Speex", b"\x7fFLAC", b"CELT")
 _PAGE = struct.Struct("<4sBBqIIIB")
 _BEGINS, _ENDS = 2, 4
 _RESYNC_BYTES = 64 * 1024
+MOST_GAPS = 200
+MOST_PAGES = 2_000_000
+"""More pages, or more gaps between them, are no recording: pages of a second last three weeks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,13 @@ def examine(file: BinaryIO) -> AudioHeader:
     complete = data_seen = False
     for page in _pages(file):
         if page.flags & _BEGINS:
+            # A first page after audio begins another link of a chain; before it, another stream beside this one.
             if data_seen:
                 raise ChainedStream
             file.seek(page.body)
             first.append(file.read(19))
             continue
+        # -1 marks a page on which no packet ends, 0 the pages of headers.
         if page.granule > 0:
             granules = [granules[0] if data_seen else page.granule, page.granule]
             data_seen = True
@@ -75,14 +80,17 @@ def _identify(packets: list[bytes]) -> tuple[int, int, int]:
 
 
 def _pages(file: BinaryIO) -> Iterator[_Page]:
-    position = 0
-    while True:
+    position = gaps = 0
+    for _ in range(MOST_PAGES):
         file.seek(position)
         head = file.read(_PAGE.size)
         if len(head) < _PAGE.size:
             return
         magic, _, flags, granule, serial, _, _, segments = _PAGE.unpack(head)
         if magic != b"OggS":
+            gaps += 1
+            if gaps > MOST_GAPS:
+                break
             found = (head + file.read(_RESYNC_BYTES)).find(b"OggS", 1)
             position += found if found > 0 else _RESYNC_BYTES
             continue
@@ -90,3 +98,4 @@ def _pages(file: BinaryIO) -> Iterator[_Page]:
         body = position + _PAGE.size + segments
         yield _Page(flags, granule, serial, body)
         position = body + sum(lacing)
+    raise CorruptHeader("too many pages or gaps between them")

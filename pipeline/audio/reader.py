@@ -102,6 +102,7 @@ class AudioReader:
                 raise DurationLimit(f"the limit is {self._limits.max_duration_s / 3600:.1f} h")
             if not np.isfinite(block[:frames]).all():
                 raise NonFiniteSamples
+            # A copy, as the next read overwrites the buffer.
             yield block[:frames].copy()
         self._check_end()
 
@@ -166,6 +167,7 @@ def _examine(file: BinaryIO) -> AudioHeader:
 
 
 def _open_sound(file: BinaryIO) -> _ForwardSoundFile:
+    # libsndfile starts where the descriptor stands, which the header checks have moved.
     os.lseek(file.fileno(), 0, os.SEEK_SET)
     try:
         return _ForwardSoundFile(file.fileno(), closefd=False)

@@ -55,6 +55,7 @@ def examine(file: BinaryIO, container: Container) -> AudioHeader:
             if layout is None:
                 raise CorruptHeader("data before its format")
             return _describe(container, layout, chunk.size, size - chunk.start)
+        # Only audio data may be cut: any other chunk that runs past the end hides where the data begins.
         if chunk.start + chunk.size > size:
             raise CorruptHeader("a chunk is longer than the file")
         if chunk.name == b"fmt ":

@@ -92,6 +92,7 @@ def _resampled(reader: AudioReader) -> Iterator[NDArray[np.float32]]:
     )
     sos = butter(2, CUTOFF_HZ, "highpass", fs=SAMPLE_RATE_HZ, output="sos")
     state: NDArray[np.float64] | None = None
+    # The last, empty block makes the resampler give out what its filter still holds.
     for block in _bounded(reader):
         resampled = resampler.resample_chunk(block, last=not len(block))
         if not len(resampled):

@@ -72,6 +72,7 @@ def integrated_lufs(energy: NDArray[np.float64], impulse_db: float = math.inf) -
     Blocks more than `impulse_db` above the median of those that pass the absolute gate are left out first: that is
     not in the standard, and keeps one click from deciding the level of a call.
     """
+    # A recording shorter than one block is judged as a whole.
     size = min(HOPS_A_BLOCK, len(energy))
     if size == 0:
         return -math.inf

@@ -64,6 +64,7 @@ def split(stretch: Stretch, probability: NDArray[np.float32], longest: int) -> l
     start, end = stretch
     pieces: list[Stretch] = []
     while end - start > longest:
+        # Not in the first half: a short piece would have too little context to be understood.
         first = start + longest // 2
         around = probability[first - SMOOTHING // 2 : start + longest + SMOOTHING // 2 + 1]
         smooth = np.convolve(around, np.full(SMOOTHING, 1 / SMOOTHING), "valid")

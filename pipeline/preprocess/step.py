@@ -60,6 +60,7 @@ def preprocess(
     for order, gain in enumerate(level.detection_gains(levels)):
         watch = _part(on_progress, order, len(tracks))
         track = tracks[order]
+        # Without a gain the channel is silent, and searching it would be most of the work.
         if gain is not None:
             probability = vad.probability(_amplified(track, gain, watch))
             speech = [each for each in find_speech(probability, options) if not is_tone(track, *_samples(each, track))]
@@ -111,5 +112,6 @@ def _read(cuts: Sequence[_Cut]) -> Iterator[SpeechSegment]:
         samples = np.rint(cut.track.read(cut.start, cut.stop) * np.float32(cut.gain * FULL_SCALE))
         span = Span(cut.channel, cut.start / SAMPLE_RATE_HZ, cut.stop / SAMPLE_RATE_HZ)
         yield SpeechSegment(span, np.clip(samples, -FULL_SCALE, FULL_SCALE).astype(np.int16))
+    # A stream that is dropped half-way frees its files with its tracks.
     for cut in cuts:
         cut.track.close()

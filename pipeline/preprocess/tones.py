@@ -25,6 +25,7 @@ def tonal_share(samples: NDArray[np.float32]) -> float:
     frames = len(samples) // FRAME
     if frames == 0:
         return 0.0
+    # The window keeps a tone between two bins from leaking over all of them.
     spectrum = np.fft.rfft(samples[: frames * FRAME].reshape(frames, FRAME) * np.hanning(FRAME))
     power = np.sort((spectrum.real**2 + spectrum.imag**2).mean(axis=0))
     total = float(power.sum())

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline import errors
-from pipeline.audio import Limits, open_audio
+from pipeline.audio import Limits, ogg, open_audio
 from tests import bad_recordings as bad
 
 LIMITS = Limits(max_duration_s=8 * 3600, max_channels=8)
@@ -232,6 +232,26 @@ def test_hostile_headers_cost_neither_memory_nor_time(tmp_path: Path) -> None:
     )
     run = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, timeout=20, check=True)
     assert int(run.stdout) < 30_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        MP3[:2000] + (MP3[-1500:] + b"\0") * 2000,
+        OPUS[:47] + (bad.ogg_page([b"x"], 2, 1)[:-1] + b"?" * 9) * 50_000,
+    ],
+    ids=["MP3 of gaps", "Ogg of gaps"],
+)
+def test_file_made_to_be_searched_for_ever_is_refused(content: bytes, read: Callable[[bytes], Reading]) -> None:
+    with pytest.raises(errors.CorruptHeader):
+        read(content)
+
+
+def test_number_of_pages_is_limited(read: Callable[[bytes], Reading], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ogg, "MOST_PAGES", 30)
+    assert read(bad.silent_opus(hours=0.02))[0] > 0
+    with pytest.raises(errors.CorruptHeader):
+        read(bad.silent_opus(hours=0.1))
 
 
 def test_mutated_files_give_audio_or_a_known_error(read: Callable[[bytes], Reading]) -> None:
