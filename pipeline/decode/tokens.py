@@ -1,6 +1,7 @@
 """Whisper's tokens to words: what belongs together, when it was said and how sure the model was."""
 
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from pipeline.values import Hypothesis, Span, Word
 from pipeline.writing import ends_sentence
 
 _INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
+_SPOKEN_PUNCTUATION = "%&#@"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class _Unit:
 
     @property
     def is_punctuation(self) -> bool:
-        return not any(character.isalnum() for character in self.text)
+        return not any(_is_spoken(character) for character in self.text)
 
 
 def words_of(hypothesis: Hypothesis, span: Span, tokenizer: Tokenizer, *, spaced: bool) -> tuple[Word, ...]:
@@ -77,6 +79,11 @@ def _by_word(units: Sequence[_Unit], *, spaced: bool) -> Iterator[Sequence[_Unit
         word.append(unit)
     if any(part.text.strip() for part in word):
         yield word
+
+
+def _is_spoken(character: str) -> bool:
+    """Whether it stands for a sound: letters, digits, and signs such as those of currencies."""
+    return character.isalnum() or character in _SPOKEN_PUNCTUATION or unicodedata.category(character).startswith("S")
 
 
 def _word(units: Sequence[_Unit], span: Span, *, after_pause: bool) -> Word:

@@ -81,6 +81,16 @@ def test_neither_time_nor_doubt_of_punctuation_counts(decoder: AttentionDecoder,
     assert (first.end_s, first.confidence, second.start_s) == pytest.approx((10.5, 0.9, 13.0))
 
 
+@pytest.mark.parametrize(
+    ("text", "start_s", "end_s"), [(" $184.", 10.0, 11.0), (" (Yes),", 10.5, 11.0), (" 50%", 10.0, 11.0)]
+)
+def test_signs_that_are_spoken_take_time_and_marks_do_not(
+    decoder: AttentionDecoder, tokenizer: Tokenizer, text: str, start_s: float, end_s: float
+) -> None:
+    (word,) = decoder.decode(emissions(hypothesis(tokenizer, text, each_s=0.5))).words
+    assert (word.start_s, word.end_s) == pytest.approx((start_s, end_s))
+
+
 def test_confidence_is_the_geometric_mean_of_the_tokens(decoder: AttentionDecoder, tokenizer: Tokenizer) -> None:
     ids = tuple(tokenizer.encode(" o'clock", add_special_tokens=False).ids)
     assert len(ids) == 3
