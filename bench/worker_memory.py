@@ -81,7 +81,7 @@ def measure() -> dict[str, dict[str, float]]:
 
         def voxqueue(*arguments: str) -> subprocess.Popen[bytes]:
             command = [sys.executable, "-m", "workers.cli", *arguments]
-            return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+            return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
         if voxqueue("migrate").wait(START_S):
             raise RuntimeError("the database could not be migrated")
