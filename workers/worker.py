@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 
 from celery.platforms import SecurityWarning
+from celery.utils.nodenames import default_nodename
 
 from pipeline.stages import Step
 from workers import log
@@ -32,7 +33,7 @@ def serve(settings: Settings, queues: Sequence[Step], concurrency: int) -> int:
         queues=[str(queue) for queue in queues],
         pool="prefork",
         concurrency=concurrency or (1 if infers else os.cpu_count() or 1),
-        hostname=f"{'-'.join(queues)}-{os.getpid()}@%h",
+        hostname=default_nodename(f"{'-'.join(queues)}-{os.getpid()}@"),
         loglevel=settings.log_level,
         quiet=True,
         without_gossip=True,

@@ -29,6 +29,7 @@ def broker_child(settings: Settings) -> Child:
         "save": "",
         "appendonly": "no",
         "loglevel": "warning",
+        "logfile": "broker.log",
     }
     command = [_executable(), *(part for name, value in options.items() for part in (f"--{name}", value))]
     return Child("broker", command, ends_last=True)
