@@ -127,7 +127,7 @@ class AudioReader:
         if self.frames_read == 0:
             raise NoAudioSamples
         missing = self.frames_expected - self.frames_read
-        if missing <= MISSING_S * self.sample_rate_hz or "truncated" in self.warnings:
+        if missing <= MISSING_S * self.sample_rate_hz or {"truncated", "damaged"} & set(self.warnings):
             return
         if self.header.container is Container.FLAC:
             raise Truncated
