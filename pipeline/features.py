@@ -1,8 +1,8 @@
 """Speech to what the acoustic model was trained on: the second step.
 
 Each front end computes in float32 and is equal to the reference extractor of `transformers` to 1e-3; a
-`FeatureSegment` holds the result rounded to float16. Only frames that hear the segment are kept: the silence with
-which Whisper fills its window is added where the model is run.
+`FeatureSegment` holds the result rounded to float16. Only frames that hear the segment are kept: what fills
+Whisper's window after them is added where the model is run.
 """
 
 from collections.abc import Callable

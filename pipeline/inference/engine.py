@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelMismatch
-from pipeline.inference.memory import memory_errors_named
+from pipeline.inference.memory import is_memory_error, memory_errors_named
 from pipeline.inference.model import ModelRuntime
 from pipeline.inference.timestamps import Reading
 from pipeline.options import InferenceOptions
@@ -44,7 +44,9 @@ class WhisperEngine:
                     compute_type=_COMPUTE_TYPE[runtime.device] if default else runtime.compute_type,
                     intra_threads=runtime.threads,
                 )
-            except ValueError as error:
+            except (ValueError, RuntimeError) as error:
+                if is_memory_error(error):
+                    raise
                 raise ModelMismatch(str(error)) from error
 
     @property

@@ -14,9 +14,12 @@ def memory_errors_named() -> Iterator[None]:
     """Turn a library's out-of-memory error inside the block into `OutOfMemory`; let every other error pass."""
     try:
         yield
-    except MemoryError as error:
-        raise OutOfMemory(str(error)) from error
-    except RuntimeError as error:
-        if any(sign in str(error).lower() for sign in _SIGNS):
-            raise OutOfMemory(str(error).splitlines()[0]) from error
+    except (MemoryError, RuntimeError) as error:
+        if is_memory_error(error):
+            raise OutOfMemory(str(error)) from error
         raise
+
+
+def is_memory_error(error: Exception) -> bool:
+    """Whether a library means by `error` that memory ran out."""
+    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _SIGNS)

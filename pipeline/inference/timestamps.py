@@ -65,9 +65,16 @@ def text_within(tokens: Sequence[int], frames: int | None, vocabulary: Attention
 
 
 def joined(passages: Sequence[Passage]) -> tuple[Hypothesis, ...]:
-    """The hypotheses of a segment from those of its passages, rank by rank, times from the segment's start."""
+    """The hypotheses of a segment from those of its passages, rank by rank, times from the segment's start.
+
+    Readings that differ in timestamps only are one hypothesis, so there may be fewer than ranks.
+    """
     ranks = zip(*(passage.hypotheses for passage in passages), strict=True)
-    return tuple(_joined_rank(rank, [passage.offset_s for passage in passages]) for rank in ranks)
+    found: dict[tuple[int, ...], Hypothesis] = {}
+    for rank in ranks:
+        hypothesis = _joined_rank(rank, [passage.offset_s for passage in passages])
+        found.setdefault(hypothesis.tokens, hypothesis)
+    return tuple(found.values())
 
 
 def _joined_rank(rank: Sequence[Hypothesis], offsets_s: Sequence[float]) -> Hypothesis:

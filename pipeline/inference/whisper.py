@@ -30,9 +30,9 @@ _PLAIN = Search()
 _AGAINST_REPETITION = (Search(1.1, 5), Search(1.2, 3))
 # What is left of a segment is not read when it holds hardly more than the padding after its last word.
 _SHORTEST_REST_S = 0.5
-# log10(1e-10) and the range of 8, scaled: how `pipeline.features.whisper_log_mel` writes silence.
-_SILENCE_FLOOR = -1.5
-_DYNAMIC_RANGE = 2.0
+# As faster-whisper fills the window. With frames of true silence (-1.5) the model ends more often after the first
+# sentence of several, as if the rest had been silent.
+_FILLING = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,14 @@ class Window:
     index: int
     start: int
     frames: NDArray[np.float32]
-    silence: float
 
     def filled(self, length: int) -> NDArray[np.float32]:
-        """The frames, followed by frames of silence up to `length`."""
-        return np.pad(self.frames, ((0, length - len(self.frames)), (0, 0)), constant_values=self.silence)
+        """The frames, followed by neutral ones up to `length`."""
+        return np.pad(self.frames, ((0, length - len(self.frames)), (0, 0)), constant_values=_FILLING)
 
     def after(self, frames: int) -> "Window":
         """What is left when so many `frames` have been read."""
-        return Window(self.index, self.start + frames, self.frames[frames:], self.silence)
+        return Window(self.index, self.start + frames, self.frames[frames:])
 
 
 class Whisper:
@@ -70,7 +69,7 @@ class Whisper:
     def emit(self, batch: Sequence[FeatureSegment], options: InferenceOptions) -> list[Emissions]:
         """The n-best readings of each segment, with times and probabilities of their tokens."""
         passages: list[list[Passage]] = [[] for _ in batch]
-        pending = [whole_window(index, segment) for index, segment in enumerate(batch)]
+        pending = [Window(index, 0, segment.frames.astype(np.float32)) for index, segment in enumerate(batch)]
         while pending:
             with memory_errors_named():
                 read = self._read(pending, options)
@@ -130,13 +129,6 @@ class Whisper:
 
     def _duration_s(self, frames: int) -> float:
         return frames * self._front_end.hop_length / SAMPLE_RATE_HZ
-
-
-def whole_window(index: int, segment: FeatureSegment) -> Window:
-    """The whole of segment number `index`, and the level of the silence that follows it in Whisper's window."""
-    frames = segment.frames.astype(np.float32)
-    silence = max(_SILENCE_FLOOR, float(frames.max(initial=_SILENCE_FLOOR)) - _DYNAMIC_RANGE)
-    return Window(index, 0, frames, silence)
 
 
 def _is_silence(passage: Passage) -> bool:

