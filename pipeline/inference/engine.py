@@ -62,12 +62,16 @@ class WhisperEngine:
     def search(
         self, encoded: ctranslate2.StorageView, count: int, options: InferenceOptions, search: Search
     ) -> list[Reading]:
-        """The n-best readings of each of the `count` encoded windows."""
+        """The readings of each of the `count` encoded windows, best first: the whole beam if more than one is wanted.
+
+        Many of a beam differ in timestamps only, so that the first `n_best` may well hold one text.
+        """
+        beam_size = max(options.beam_size, options.n_best)
         results = self._model.generate(
             encoded,
             [list(self._vocabulary.prompt)] * count,
-            beam_size=max(options.beam_size, options.n_best),
-            num_hypotheses=options.n_best,
+            beam_size=beam_size,
+            num_hypotheses=beam_size if options.n_best > 1 else 1,
             repetition_penalty=search.repetition_penalty,
             no_repeat_ngram_size=search.no_repeat_ngram_size,
             return_scores=True,

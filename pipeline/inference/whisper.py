@@ -82,7 +82,7 @@ class Whisper:
                 if frames is not None and self._duration_s(len(window.frames) - frames) >= _SHORTEST_REST_S
             ]
         return [
-            AttentionEmissions(segment.span, joined(found), found[0].no_speech_prob)
+            AttentionEmissions(segment.span, joined(found)[: options.n_best], found[0].no_speech_prob)
             for segment, found in zip(batch, passages, strict=True)
         ]
 
@@ -98,7 +98,7 @@ class Whisper:
         sound = [len(window.frames) for window in windows]
         ranks = [
             self._engine.align(encoded, self._hypotheses(readings, stops, rank), sound, self.spec.frame_s)
-            for rank in range(options.n_best)
+            for rank in range(len(readings[0].sequences))
         ]
         passages = [
             Passage(self._duration_s(window.start), hypotheses, reading.no_speech_prob)

@@ -75,7 +75,7 @@ def _silence(duration_s: float) -> SpeechSegment:
 @pytest.fixture(scope="module")
 def emitted(model: AcousticModel, prompts: list[tuple[str, SpeechSegment]]) -> list[AttentionEmissions]:
     features = _features([segment for _, segment in prompts], model.spec)
-    return _emit(model, features, InferenceOptions(n_best=2), BatchBudget(count=4, tolerance=1.0))
+    return _emit(model, features, InferenceOptions(n_best=3), BatchBudget(count=4, tolerance=1.0))
 
 
 def test_real_prompts_are_read_with_few_wrong_words(
@@ -106,17 +106,17 @@ def test_every_token_has_a_time_inside_the_segment_in_order_and_a_probability(
 def test_the_n_best_list_has_each_text_once_and_is_certain_of_speech(emitted: list[AttentionEmissions]) -> None:
     for emissions in emitted:
         texts = [hypothesis.tokens for hypothesis in emissions.hypotheses]
-        assert 1 <= len(set(texts)) == len(texts) <= 2
+        assert 1 <= len(set(texts)) == len(texts) <= 3
         assert all(hypothesis.log_prob < 0 for hypothesis in emissions.hypotheses)
         assert emissions.no_speech_prob < 0.5
-    assert any(len(emissions.hypotheses) == 2 for emissions in emitted)
+    assert any(len(emissions.hypotheses) > 1 for emissions in emitted)
 
 
 def test_company_in_the_batch_changes_no_bit_of_a_result(
     model: AcousticModel, prompts: list[tuple[str, SpeechSegment]], emitted: list[AttentionEmissions]
 ) -> None:
     features = _features([segment for _, segment in prompts], model.spec)
-    alone = _emit(model, features, InferenceOptions(n_best=2), BatchBudget(count=1))
+    alone = _emit(model, features, InferenceOptions(n_best=3), BatchBudget(count=1))
     assert alone == emitted
 
 

@@ -1,0 +1,76 @@
+"""How equal each front end is to the reference extractor of `transformers`, and how fast it is on one core.
+
+python -m bench.features [--json]
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+
+import numpy as np
+from transformers import ParakeetFeatureExtractor, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
+
+from pipeline.features import Frames, Samples, front_end_of
+from pipeline.spec import FrontEnd, NemoLogMel, RawWaveform, WhisperLogMel
+from pipeline.values import SAMPLE_RATE_HZ
+
+DURATION_S = 30
+ROUNDS = 5
+
+
+def speech_like(duration_s: float) -> Samples:
+    """A gliding harmonic tone in bursts four times a second, over noise 40 dB below it."""
+    time_s = np.arange(round(duration_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    phase = 2 * np.pi * (140 * time_s + 20 * np.sin(2 * np.pi * 0.7 * time_s))
+    voice = np.sum([np.sin(harmonic * phase) / harmonic for harmonic in range(1, 20)], axis=0)
+    noise = np.random.default_rng(0).standard_normal(len(time_s)) * 0.01
+    samples: Samples = (0.2 * (voice + noise) * (1 + np.sin(2 * np.pi * 4 * time_s))).astype(np.float32)
+    return samples
+
+
+def references() -> dict[str, tuple[FrontEnd, Callable[[Samples], Frames]]]:
+    """Each front end and the function of `transformers` that it must equal, by name."""
+    whisper = {bands: WhisperFeatureExtractor(feature_size=bands) for bands in (80, 128)}
+    parakeet, wav2vec2 = ParakeetFeatureExtractor(), Wav2Vec2FeatureExtractor()
+    asked = {"sampling_rate": SAMPLE_RATE_HZ}
+    return {
+        "whisper-80": (WhisperLogMel(80), lambda x: whisper[80](x, return_tensors="np", **asked).input_features[0].T),
+        "whisper-128": (
+            WhisperLogMel(128),
+            lambda x: whisper[128](x, return_tensors="np", **asked).input_features[0].T,
+        ),
+        "parakeet-80": (NemoLogMel(80), lambda x: parakeet(x, return_tensors="pt", **asked).input_features[0].numpy()),
+        "wav2vec2": (RawWaveform(), lambda x: wav2vec2(x, return_tensors="np", **asked).input_values[0]),
+    }
+
+
+def measure(front_end: FrontEnd, reference: Callable[[Samples], Frames]) -> dict[str, float]:
+    """The greatest difference, and seconds of audio per second of work of both."""
+    samples, ours = speech_like(DURATION_S), front_end_of(front_end)
+    frames = ours(samples)
+    speed = {}
+    for name, function in (("ours_x", ours), ("reference_x", reference)):
+        began_s = time.perf_counter()
+        for _ in range(ROUNDS):
+            function(samples)
+        speed[name] = ROUNDS * DURATION_S / (time.perf_counter() - began_s)
+    return {"max_difference": float(np.abs(frames - reference(samples)[: len(frames)]).max()), **speed}
+
+
+def main() -> None:
+    """Print the figures as a table, or as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    as_json = parser.parse_args().json
+    figures = {name: measure(*pair) for name, pair in references().items()}
+    if as_json:
+        print(json.dumps(figures))
+        return
+    print(f"{'front end':<14}{'max difference':>16}{'x real time':>14}{'reference':>12}")
+    for name, row in figures.items():
+        print(f"{name:<14}{row['max_difference']:>16.1e}{row['ours_x']:>14.0f}{row['reference_x']:>12.0f}")
+
+
+if __name__ == "__main__":
+    main()
