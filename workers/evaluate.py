@@ -92,10 +92,11 @@ def score(spoken: Sequence[Spoken]) -> Score:
 
 
 def normalise(text: str) -> str:
-    """`text` as it is compared."""
+    """`text` as it is compared; empty when it has neither letter nor digit, of which the normaliser leaves dots."""
     from whisper_normalizer.english import EnglishTextNormalizer  # noqa: PLC0415  # reads a spelling table
 
-    return str(EnglishTextNormalizer()(text)).strip()
+    normalised = str(EnglishTextNormalizer()(text)).strip()
+    return normalised if any(map(str.isalnum, normalised)) else ""
 
 
 def _rate(counted: Any, invented: int) -> float:

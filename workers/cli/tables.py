@@ -1,15 +1,21 @@
 """Jobs and their steps as tables for people and as JSON for programs."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from workers.jobs import JobStatus
+
+# A job id is a UUID.
+_ID_WIDTH = 36
+# A pipe has no width that a line should be cut to.
+_PIPE_WIDTH = 400
 
 
 def job_document(job: JobStatus) -> dict[str, Any]:
@@ -24,7 +30,9 @@ def print_json(value: object) -> None:
 
 def print_jobs(jobs: Sequence[JobStatus]) -> None:
     """A line a job."""
-    table = Table("job", "file", "status", "progress", "audio", "created", box=None)
+    table = Table(
+        Column("job", no_wrap=True, min_width=_ID_WIDTH), "file", "status", "progress", "audio", "created", box=None
+    )
     for job in jobs:
         audio = f"{job.duration_s:.1f} s" if job.duration_s is not None else ""
         created = datetime.fromtimestamp(job.created_at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
@@ -53,6 +61,5 @@ def _seconds(start: float | None, end: float | None) -> str:
 
 
 def _print(table: Table) -> None:
-    console = Console()
-    # A pipe has no width that a line should be cut to.
-    console.print(table, width=None if console.is_terminal else 400)
+    is_terminal = sys.stdout.isatty()
+    Console(width=None if is_terminal else _PIPE_WIDTH).print(table)

@@ -1,0 +1,199 @@
+import json
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from pipeline.errors import EmptyUpload, ModelNotFound, OutOfMemory, VoxqueueError
+from pipeline.stages import STEPS
+from workers.cli import app
+from workers.cli.outcome import Exit, exit_status, exit_status_of
+from workers.cli.service import _health_door
+from workers.client import Client
+from workers.db.migrate import head_revision
+from workers.errors import ConfigurationError, DatabaseAway, JobFailed, JobNotFound, WaitTimeout
+from workers.settings import Settings, settings
+from workers.stack.lock import HomeLock
+
+COMMANDS = [
+    "transcribe",
+    "up",
+    "submit",
+    "status",
+    "result",
+    "list",
+    "cancel",
+    "retry",
+    "worker",
+    "dispatch",
+    "migrate",
+    "doctor",
+    "evaluate",
+    "demo",
+]
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"HOME": tmp_path, "DATABASE_URL": "", "BROKER_URL": "redis://127.0.0.1:1/0"}.items():
+        monkeypatch.setenv(f"VOXQUEUE_{name}", str(value))
+    settings.cache_clear()
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(each) for each in arguments], prog_name="voxqueue")
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "call.wav"
+    path.write_bytes(b"RIFF of a kind")
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does(command: str) -> None:
+    ran = run(command, "--help")
+    assert ran.exit_code == Exit.OK
+    assert len(ran.stdout.splitlines()) > 5
+
+
+def test_a_job_is_handed_in_looked_at_listed_canceled_and_run_again(recording: Path) -> None:
+    job_id = run("submit", recording, "--roles", "agent,").stdout.strip()
+    shown = json.loads(run("status", job_id, "--json").stdout)
+    assert (shown["state"], [step["name"] for step in shown["steps"]]) == ("queued", list(STEPS))
+    assert "preprocess" in run("status", job_id).stdout
+    assert [job["id"] for job in json.loads(run("list", "--json").stdout)] == [job_id]
+    assert job_id in run("list", "--status", "queued").stdout
+    assert json.loads(run("status", "--json").stdout)["preprocess"] == {"ready": 1}
+    assert run("cancel", job_id).stdout == "canceled\n"
+    assert run("cancel", job_id).stdout == "it had ended before: canceled\n"
+    assert run("retry", job_id).stdout == "queued\n"
+
+
+def test_an_error_is_one_plain_line_and_a_trace_only_on_request(recording: Path) -> None:
+    job_id = run("submit", recording).stdout.strip()
+    ran = run("result", job_id)
+    assert (ran.exit_code, ran.stdout) == (Exit.USAGE, "")
+    assert ran.stderr == "error JOB_NOT_FINISHED: The job has no transcript yet. (queued)\n"
+    assert "Traceback" in run("-v", "result", job_id).stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["transcribe"],
+        ["transcribe", "x.wav", "--format", "pdf"],
+        ["worker", "--queue", "preprocess,coffee"],
+        ["retry", "id", "--from-step", "coffee"],
+        ["list", "--status", "lost"],
+        ["status", "no-such-job"],
+        ["evaluate", "absent.jsonl"],
+        ["migrate", "--to", "no-such-revision"],
+    ],
+)
+def test_wrong_usage_is_status_2_and_says_nothing_on_standard_output(arguments: list[str]) -> None:
+    ran = run(*arguments)
+    assert (ran.exit_code, ran.stdout) == (Exit.USAGE, "")
+    assert ran.stderr
+
+
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOXQUEUE_LEASE_S", "soon")
+    settings.cache_clear()
+    ran = run("list")
+    assert (ran.exit_code, ran.stderr[:43]) == (Exit.USAGE, "error CONFIGURATION: A setting is missing o")
+    assert "VOXQUEUE_LEASE_S='soon'" in ran.stderr
+
+
+def test_the_database_moves_up_and_down() -> None:
+    assert run("migrate").stdout.endswith(f"is at {head_revision()}\n")
+    assert run("migrate", "--to", "base").stdout.endswith("is at None\n")
+
+
+def test_a_home_that_is_in_use_is_not_used_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOXQUEUE_BROKER_URL", "")
+    settings.cache_clear()
+    lock = HomeLock(tmp_path)
+    assert lock.take()
+    ran = run("up", "--port", "0")
+    lock.release()
+    assert ran.exit_code == Exit.USAGE
+    assert str(tmp_path) in ran.stderr
+
+
+def test_the_doctor_sees_that_the_broker_is_away() -> None:
+    ran = run("doctor", "--json")
+    report = json.loads(ran.stdout)
+    assert (ran.exit_code, report["ok"]) == (Exit.AWAY, False)
+    assert {each["name"]: each["is_ok"] for each in report["checks"]}["broker"] is False
+
+
+def test_the_doctor_finds_a_fresh_machine_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOXQUEUE_BROKER_URL", "")
+    settings.cache_clear()
+    ran = run("doctor")
+    assert ran.exit_code == Exit.OK, ran.stdout
+    assert "PROBLEM" not in ran.stdout
+
+
+def test_the_doctor_sees_weights_that_are_not_the_ones_that_were_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOXQUEUE_MODEL_SHA256", "0" * 64)
+    settings.cache_clear()
+    lines = run("doctor").stdout.splitlines()
+    assert any(line.startswith("PROBLEM  model") for line in lines)
+
+
+def test_the_doctor_sees_queues_that_nobody_serves(valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOXQUEUE_BROKER_URL", valkey_url)
+    settings.cache_clear()
+    checks = {each["name"]: each["is_ok"] for each in json.loads(run("doctor", "--json").stdout)["checks"]}
+    assert checks["broker"]
+    assert not any(checks[f"queue {step}"] for step in STEPS)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (EmptyUpload(), Exit.USAGE),
+        (JobNotFound(), Exit.USAGE),
+        (ConfigurationError(), Exit.USAGE),
+        (JobFailed(), Exit.JOB_FAILED),
+        (ModelNotFound(), Exit.JOB_FAILED),
+        (WaitTimeout(), Exit.AWAY),
+        (DatabaseAway(), Exit.AWAY),
+        (OutOfMemory(), Exit.AWAY),
+    ],
+)
+def test_each_error_has_its_exit_status(error: VoxqueueError, status: Exit) -> None:
+    assert exit_status(error) is status
+
+
+@pytest.mark.parametrize(("error", "status"), [(EmptyUpload(), Exit.USAGE), (ModelNotFound(), Exit.JOB_FAILED)])
+def test_a_job_that_failed_by_its_recording_is_not_a_job_that_we_failed(
+    tmp_path: Path, error: VoxqueueError, status: Exit
+) -> None:
+    with Client(Settings(home=tmp_path)) as client:
+        run("migrate")
+        job = client.enqueue(b"audio")
+        lease = client.runtime.jobs.claim(STEPS[0], job.id, "worker")
+        assert lease is not None
+        client.runtime.jobs.fail(lease, error)
+        assert exit_status_of(client.status(job.id)) is status
+
+
+def test_the_health_door_answers_for_itself_only() -> None:
+    with _health_door(0) as door:
+        threading.Thread(target=door.serve_forever, daemon=True).start()
+        base = f"http://127.0.0.1:{door.server_port}"
+        with urllib.request.urlopen(f"{base}/healthz") as answer:
+            assert json.load(answer) == {"status": "ok"}
+        with pytest.raises(urllib.error.HTTPError, match="404") as caught:
+            urllib.request.urlopen(f"{base}/else")
+        caught.value.close()
+        with pytest.raises(ConfigurationError, match=str(door.server_port)):
+            _health_door(door.server_port)
+        door.shutdown()
