@@ -65,7 +65,7 @@ class SpeechSegment:
 
 @dataclass(frozen=True, slots=True)
 class FeatureSegment:
-    """What the acoustic model reads: (frames, bands) log-mel, or (samples,) for models that take the waveform; float16."""
+    """What the acoustic model reads: log-mel (frames, bands), or (samples,) for models of the waveform; float16."""
 
     span: Span
     frames: NDArray[np.float16]

@@ -70,10 +70,6 @@ class Client:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or environment_settings()
         self.runtime = make_runtime(self.settings)
-        app = self.runtime.announcer.app
-        # Only blocking reads need to be patient, and a client does none.
-        patience = {"socket_timeout": self.settings.broker_timeout_s}
-        app.conf.broker_transport_options = {**app.conf.broker_transport_options, **patience}
 
     def __enter__(self) -> Self:
         return self

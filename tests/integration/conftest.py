@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 import pytest
@@ -44,5 +45,9 @@ def clean_broker_url(broker_url: str) -> Iterator[str]:
 def hand_in(runtime: Runtime) -> str:
     """A job whose recording is six bytes; its id."""
     job_id = str(uuid4())
-    source = runtime.store.put(f"{job_id}/source.0", lambda file: file.write(b"speech"))
+    source = runtime.store.put(f"{job_id}/source.0", _write_speech)
     return runtime.jobs.create(NewJob(id=job_id, source=source, file_name="call.wav"))
+
+
+def _write_speech(file: BinaryIO) -> None:
+    file.write(b"speech")

@@ -38,7 +38,7 @@ def test_a_job_is_one_message_that_carries_the_chain_and_only_the_job_id(
     runtime.announcer.announce(job_id)
     assert [runtime.announcer.queue_length(step) for step in STEPS] == [1, 0, 0, 0, 0]
     with Redis.from_url(clean_broker_url) as client:
-        [raw] = client.lrange("preprocess", 0, -1)  # type: ignore[misc, union-attr]
+        [raw] = client.lrange("preprocess", 0, -1)
     message = json.loads(raw)
     assert message["headers"]["task"] == "voxqueue.preprocess"
     args, kwargs, embed = json.loads(base64.b64decode(message["body"]))
