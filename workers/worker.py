@@ -1,6 +1,11 @@
-"""A Celery worker for some of the queues, in this process and its pool, until SIGTERM."""
+"""A Celery worker for some of the queues, in this process and its pool, until SIGTERM.
+
+`python -m workers.worker QUEUES PROCESSES` is what the embedded stack starts: `voxqueue worker`, without loading the rest
+of the command line, in each process of the pool as well.
+"""
 
 import os
+import sys
 import warnings
 from collections.abc import Sequence
 
@@ -11,6 +16,7 @@ from pipeline.stages import Step
 from workers import log
 from workers.app import make_app
 from workers.settings import Settings
+from workers.settings import settings as environment_settings
 
 
 def serve(settings: Settings, queues: Sequence[Step], concurrency: int) -> int:
@@ -42,3 +48,7 @@ def serve(settings: Settings, queues: Sequence[Step], concurrency: int) -> int:
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(serve(environment_settings(), [Step(name) for name in sys.argv[1].split(",")], int(sys.argv[2])))

@@ -30,9 +30,8 @@ def print_json(value: object) -> None:
 
 def print_jobs(jobs: Sequence[JobStatus]) -> None:
     """A line a job."""
-    table = Table(
-        Column("job", no_wrap=True, min_width=_ID_WIDTH), "file", "status", "progress", "audio", "created", box=None
-    )
+    job_id = Column("job", no_wrap=True, min_width=_ID_WIDTH)
+    table = Table(job_id, "file", "status", "progress", "audio", "created", box=None)
     for job in jobs:
         audio = f"{job.duration_s:.1f} s" if job.duration_s is not None else ""
         created = datetime.fromtimestamp(job.created_at).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -119,5 +119,4 @@ class Stack:
 
 
 def _worker(name: str, queues: Sequence[Step], concurrency: int) -> Child:
-    command = ["-m", "workers.cli", "worker", "--queue", ",".join(queues), "--concurrency", str(concurrency)]
-    return Child(name, [sys.executable, *command])
+    return Child(name, [sys.executable, "-m", "workers.worker", ",".join(queues), str(concurrency)])
