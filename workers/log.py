@@ -31,7 +31,7 @@ def configure(settings: Settings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
     # These say at INFO what the step's own event says better.
-    for chatty in ("multiprocessing", "celery.worker.strategy", "celery.app.trace", "alembic", "pyctcdecode", "httpx"):
+    for chatty in ("celery.worker.strategy", "celery.app.trace", "alembic", "pyctcdecode", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

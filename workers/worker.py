@@ -1,7 +1,7 @@
 """A Celery worker for some of the queues, in this process and its pool, until SIGTERM.
 
-`python -m workers.worker QUEUES PROCESSES` is what the embedded stack starts: `voxqueue worker`, without loading the rest
-of the command line, in each process of the pool as well.
+`python -m workers.worker QUEUES PROCESSES` is what the embedded stack starts: `voxqueue worker`, without loading the
+rest of the command line, in each process of the pool as well.
 """
 
 import os

@@ -71,15 +71,17 @@ class WorkingSession:
         try:
             while running:
                 self.keep_working()
-                for job_id in tuple(running):
-                    job = self.client.status(job_id)
-                    if job.is_final:
-                        del running[job_id]
-                    yield job
-                if running:
-                    # Hundreds of jobs are looked at less often: it costs the database more than it tells anyone.
-                    time.sleep(_LOOK_S * max(1.0, len(running) / 10))
+                yield from self._look(running)
+                # Hundreds of jobs are looked at less often: it costs the database more than it tells anyone.
+                time.sleep(_LOOK_S * max(bool(running), len(running) / 10))
         except KeyboardInterrupt:
             for job_id in running:
                 self.client.cancel(job_id)
             raise
+
+    def _look(self, running: dict[str, None]) -> Iterator[JobStatus]:
+        for job_id in tuple(running):
+            job = self.client.status(job_id)
+            if job.is_final:
+                del running[job_id]
+            yield job

@@ -11,6 +11,7 @@ from workers.cli.outcome import exit_status_of
 from workers.cli.progress import make_progress
 from workers.cli.session import WorkingSession
 from workers.cli.transcribe import SUFFIXES, check_format, deliver
+from workers.client import Client
 from workers.jobs import JobStatus
 from workers.settings import read_settings
 from workers.states import JobState
@@ -26,11 +27,7 @@ def demo(out: Annotated[Path, typer.Option(help="Where the transcript is written
         with as_file(files("workers") / "demo" / "call.wav") as call, WorkingSession(chosen) as session:
             print(f"{call.name}: 64 s, 8 kHz mu-law, two channels", flush=True)
             job = _run(session, call)
-            deliver(session.client, job, "text", None)
-            if job.state is JobState.COMPLETED:
-                print()
-                for name in ("json", "srt", "vtt"):
-                    deliver(session.client, job, check_format(name), out.absolute() / f"call{SUFFIXES[name]}")
+            _show(session.client, job, out.absolute())
     raise typer.Exit(exit_status_of(job))
 
 
@@ -41,3 +38,12 @@ def _run(session: WorkingSession, call: Path) -> JobStatus:
             progress.show(job)
             seen = job
     return seen
+
+
+def _show(client: Client, job: JobStatus, folder: Path) -> None:
+    deliver(client, job, "text", None)
+    if job.state is not JobState.COMPLETED:
+        return
+    print()
+    for name in ("json", "srt", "vtt"):
+        deliver(client, job, check_format(name), folder / f"call{SUFFIXES[name]}")
