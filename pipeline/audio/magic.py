@@ -21,6 +21,9 @@ class Container(StrEnum):
     FLAC = "flac"
     MP3 = "mp3"
     OGG = "ogg"
+    AU = "au"
+    AIFF = "aiff"
+    CAF = "caf"
 
 
 W64_MAGIC = bytes.fromhex("72696666 2e91cf11 a5d628db 04c10000")
@@ -30,19 +33,19 @@ _ALLOWED: tuple[tuple[bytes, Container], ...] = (
     (b"fLaC", Container.FLAC),
     (b"OggS", Container.OGG),
     (b"ID3", Container.MP3),
+    (b".snd", Container.AU),
+    (b"caff", Container.CAF),
 )
 
 # Audio that libsndfile would read, and playlists that other decoders would follow to files and hosts of their choice.
 _REFUSED = {
     b"MATLAB 5.0": "MAT5",
-    b".snd": "AU",
     b"dns.": "AU",
     b" paf": "PAF",
     b"fap ": "PAF",
     b"Extended Instrument": "XI",
     b"Creative Voice File": "VOC",
     b"NIST_1A": "NIST SPHERE",
-    b"caff": "CAF",
     b"FORM": "IFF",
     b"2BIT": "AVR",
     b"PVF1": "PVF",
@@ -72,6 +75,8 @@ def identify(head: bytes) -> Container:
     """
     if head[:4] in (b"RIFF", b"RF64") and head[8:12] in (b"WAVE", b""):
         return Container.RIFF
+    if head.startswith(b"FORM") and head[8:12] in (b"AIFF", b"AIFC"):
+        return Container.AIFF
     for magic, container in _ALLOWED:
         if head.startswith(magic):
             return container

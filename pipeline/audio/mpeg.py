@@ -34,7 +34,7 @@ class _Walk:
 
 
 def examine(file: BinaryIO) -> AudioHeader:
-    """The header of `file`, with a repaired copy when its own length can't be relied on.
+    """The header of `file`, with a mended copy when its own length can't be relied on.
 
     Raises CorruptHeader when no run of frames follows, or when an ID3 tag is longer than the file.
     """
@@ -61,9 +61,9 @@ def examine(file: BinaryIO) -> AudioHeader:
     ]
     # Two files joined into one begin with the length of the first.
     reliable = claimed is not None and claimed + 1 >= walk.frames and start == tag_bytes
-    repaired = None if reliable else _with_length(file, audio_start, word, walk.frames)
+    parts = () if reliable else (_with_length(file, audio_start, word, walk.frames),)
     frames = walk.frames * first.samples
-    return AudioHeader(Container.MP3, first.sample_rate_hz, first.channels, frames, tuple(warnings), repaired)
+    return AudioHeader(Container.MP3, first.sample_rate_hz, first.channels, frames, tuple(warnings), parts)
 
 
 def _id3_bytes(file: BinaryIO, size: int) -> int:

@@ -1,79 +1,45 @@
-"""Decodes a checked file with libsndfile, block by block."""
+"""Opens a recording and reads it as a stream, within limits that hold whatever its header claims."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Final, Self
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from pipeline.audio import flac, mpeg, ogg, wave
-from pipeline.audio.header import AudioHeader, Limits, check
+from pipeline.audio import flac, mpeg, ogg, plain, wave
+from pipeline.audio.decoder import Decoder
+from pipeline.audio.header import AudioHeader, Limits, check, check_stream
 from pipeline.audio.magic import HEAD_BYTES, Container, identify
-from pipeline.errors import (
-    CorruptHeader,
-    DecodeError,
-    DurationLimit,
-    EmptyUpload,
-    NoAudioSamples,
-    NonFiniteSamples,
-    Truncated,
-)
+from pipeline.audio.sndfile import SndfileDecoder
+from pipeline.errors import DurationLimit, EmptyUpload, NoAudioSamples, NonFiniteSamples
 
-BLOCK_SAMPLES = 1 << 18
-MISSING_S = 0.1
-"""Less than this may be missing at the end, as encoders count their delay differently."""
-
-_CODECS = {
-    "PCM_U8": "pcm_u8",
-    "PCM_16": "pcm_s16le",
-    "PCM_24": "pcm_s24le",
-    "PCM_32": "pcm_s32le",
-    "FLOAT": "pcm_f32le",
-    "DOUBLE": "pcm_f64le",
-    "ULAW": "pcm_mulaw",
-    "ALAW": "pcm_alaw",
-    "GSM610": "gsm_ms",
-    "IMA_ADPCM": "adpcm_ima_wav",
-    "MS_ADPCM": "adpcm_ms",
-    "VORBIS": "vorbis",
-    "OPUS": "opus",
-    "MPEG_LAYER_III": "mp3",
+_EXAMINERS: Final[Mapping[Container, Callable[[BinaryIO], AudioHeader]]] = {
+    Container.RIFF: partial(wave.examine, container=Container.RIFF),
+    Container.W64: partial(wave.examine, container=Container.W64),
+    Container.FLAC: flac.examine,
+    Container.OGG: ogg.examine,
+    Container.MP3: mpeg.examine,
+    Container.AU: plain.examine_au,
+    Container.AIFF: plain.examine_aiff,
+    Container.CAF: plain.examine_caf,
 }
 
 
-class _ForwardSoundFile(soundfile.SoundFile):  # type: ignore[misc]
-    """A sound file that is read once from start to end.
-
-    `SoundFile` seeks to where it already is after each read of a seekable file, which corrupts MP3 at every block.
-    """
-
-    def seekable(self) -> bool:
-        """Never: see the class."""
-        return False
-
-
 class AudioReader:
-    """An open recording: `header` at once, its samples by `blocks`, once; a context manager."""
+    """An open recording: its format at once, its samples by `blocks`, once; a context manager."""
 
-    def __init__(self, header: AudioHeader, source: BinaryIO, limits: Limits, resources: ExitStack) -> None:
-        sound = resources.enter_context(_open_sound(source))
-        if sound.channels != header.channels:
-            raise CorruptHeader("the number of channels is ambiguous")
-        self.header = header
-        self.codec = "flac" if header.container is Container.FLAC else _CODECS.get(sound.subtype, sound.subtype.lower())
-        self.sample_rate_hz: int = sound.samplerate
-        self.channels: int = sound.channels
+    def __init__(self, decoder: Decoder, limits: Limits, resources: ExitStack) -> None:
+        self.codec = decoder.format.codec
+        self.sample_rate_hz = decoder.format.sample_rate_hz
+        self.channels = decoder.format.channels
         self.frames_read = 0
-        # libsndfile counts the whole of an Ogg stream, and Opus at the rate it was made from.
-        self.frames_expected: int = sound.frames if header.container is Container.OGG else header.frames or 0
-        self.warnings = header.warnings
-        self._source = source
-        self._sound = sound
+        check_stream(self.sample_rate_hz, self.channels, limits)
+        self._decoder = decoder
         self._limits = limits
         self._resources = resources
 
@@ -84,9 +50,15 @@ class AudioReader:
         self._resources.close()
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """Stable tokens, complete when `blocks` has ended."""
+        return self._decoder.warnings
+
+    @property
     def progress(self) -> float:
         """The share that has been read, 0 to 1, by the length that the header lets expect."""
-        return min(1.0, self.frames_read / self.frames_expected) if self.frames_expected else 0.0
+        expected = self._decoder.format.frames
+        return min(1.0, self.frames_read / expected) if expected else 0.0
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Decode: arrays (frames, channels), finite, full scale 1.0, each its own.
@@ -95,43 +67,15 @@ class AudioReader:
         are complete once it ends.
         """
         most_frames = self._limits.max_duration_s * self.sample_rate_hz
-        block = np.empty((max(1, BLOCK_SAMPLES // self.channels), self.channels), np.float32)
-        while frames := self._read_into(block):
-            self.frames_read += frames
+        for block in self._decoder.blocks():
+            self.frames_read += len(block)
             if self.frames_read > most_frames:
                 raise DurationLimit(f"the limit is {self._limits.max_duration_s / 3600:.1f} h")
-            if not np.isfinite(block[:frames]).all():
+            if not np.isfinite(block).all():
                 raise NonFiniteSamples
-            # A copy, as the next read overwrites the buffer.
-            yield block[:frames].copy()
-        self._check_end()
-
-    def _read_into(self, block: NDArray[np.float32]) -> int:
-        try:
-            return int(self._sound.buffer_read_into(block, "float32"))
-        except soundfile.LibsndfileError as error:
-            if self.header.container is Container.FLAC and not self._end_is_there():
-                raise Truncated from error
-            raise DecodeError(error.error_string) from error
-
-    def _end_is_there(self) -> bool:
-        """Whether the last frame that a FLAC claims can be decoded: if so it is damaged, if not it was cut."""
-        try:
-            with _open_sound(self._source) as again:
-                again.seek(again.frames - 1)
-                return len(again.read(1)) == 1
-        except soundfile.LibsndfileError:
-            return False
-
-    def _check_end(self) -> None:
+            yield block
         if self.frames_read == 0:
             raise NoAudioSamples
-        missing = self.frames_expected - self.frames_read
-        if missing <= MISSING_S * self.sample_rate_hz or {"truncated", "damaged"} & set(self.warnings):
-            return
-        if self.header.container is Container.FLAC:
-            raise Truncated
-        self.warnings = (*self.warnings, "damaged")
 
 
 def open_audio(path: Path, limits: Limits) -> AudioReader:
@@ -143,9 +87,10 @@ def open_audio(path: Path, limits: Limits) -> AudioReader:
         resources = guard.enter_context(ExitStack())
         file = resources.enter_context(path.open("rb"))
         header = _examine(file)
-        source = file if header.repaired is None else resources.enter_context(header.repaired)
+        for part in header.parts:
+            resources.enter_context(part)
         check(header, limits)
-        reader = AudioReader(header, source, limits, resources)
+        reader = AudioReader(SndfileDecoder(header, file), limits, resources)
         # From here on the reader closes them.
         guard.pop_all()
         return reader
@@ -155,21 +100,4 @@ def _examine(file: BinaryIO) -> AudioHeader:
     if os.fstat(file.fileno()).st_size == 0:
         raise EmptyUpload
     container = identify(file.read(HEAD_BYTES))
-    match container:
-        case Container.FLAC:
-            return flac.examine(file)
-        case Container.OGG:
-            return ogg.examine(file)
-        case Container.MP3:
-            return mpeg.examine(file)
-        case Container.RIFF | Container.W64:
-            return wave.examine(file, container)
-
-
-def _open_sound(file: BinaryIO) -> _ForwardSoundFile:
-    # libsndfile starts where the descriptor stands, which the header checks have moved.
-    os.lseek(file.fileno(), 0, os.SEEK_SET)
-    try:
-        return _ForwardSoundFile(file.fileno(), closefd=False)
-    except soundfile.LibsndfileError as error:
-        raise CorruptHeader(error.error_string) from error
+    return _EXAMINERS[container](file)

@@ -20,6 +20,8 @@ GSM_BLOCK_BYTES, GSM_BLOCK_FRAMES = 65, 320
 
 FORMAT_BYTES = 16
 MOST_CHUNKS = 1000
+MOST_ADPCM_FRAMES = (1 << 31) - 1
+"""libsndfile multiplies blocks and their samples in 32 bits (CVE-2026-37555)."""
 PLACEHOLDER_BYTES = 0x7FFF_0000
 """Writers that could not seek back leave a length from here up, meaning unknown."""
 
@@ -109,7 +111,7 @@ def _block_frames(tag: int, body: bytes) -> int:
 
 
 def _check_encoding(layout: _Format) -> None:
-    """Refuse unknown encodings and blocks whose size does not follow from their encoding (CVE-2026-37555)."""
+    """Refuse unknown encodings and blocks whose size does not follow from their encoding."""
     tag, bits, channels = layout.tag, layout.bits, layout.channels
     if tag != GSM_610 and bits not in _BITS.get(tag, ()):
         raise UnsupportedEncoding(f"format {tag:#06x}, {bits} bits")
@@ -135,4 +137,6 @@ def _describe(container: Container, layout: _Format, claimed_bytes: int, held_by
     elif data_bytes % layout.block_bytes and layout.block_frames == 1:
         warnings = ("partial_frame",)
     frames = data_bytes // layout.block_bytes * layout.block_frames
+    if layout.tag in (IMA_ADPCM, MS_ADPCM) and frames > MOST_ADPCM_FRAMES:
+        raise UnsupportedEncoding("more samples than ADPCM is decoded to")
     return AudioHeader(container, layout.sample_rate_hz, layout.channels, frames, warnings)
