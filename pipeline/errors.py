@@ -7,6 +7,7 @@
     │   ├── FormatNotAllowed          FORMAT_NOT_ALLOWED
     │   ├── CorruptHeader             CORRUPT_HEADER
     │   ├── UnsupportedEncoding       UNSUPPORTED_ENCODING
+    │   ├── UnsupportedEncrypted      UNSUPPORTED_ENCRYPTED
     │   ├── BadSampleRate             BAD_SAMPLE_RATE
     │   ├── BadChannels               BAD_CHANNELS
     │   ├── TooManyChannels           TOO_MANY_CHANNELS
@@ -82,6 +83,12 @@ class UnsupportedEncoding(InputError):
     """The audio is stored in an encoding that is not supported."""
 
     code = "UNSUPPORTED_ENCODING"
+
+
+class UnsupportedEncrypted(InputError):
+    """The audio is encrypted."""
+
+    code = "UNSUPPORTED_ENCRYPTED"
 
 
 class BadSampleRate(InputError):

@@ -37,7 +37,7 @@ class AudioHeader:
 
     `frames` is the number of samples a channel that the file can really hold by its size, None when only decoding
     tells. `warnings` are stable tokens. `parts` is what to decode instead of the file, one after another, when it was
-    mended or is a chain; `raw` says that they hold nothing but samples.
+    mended or is a chain; `raw` says that they hold nothing but samples, `libav` that libsndfile can't decode it.
     """
 
     container: Container
@@ -47,6 +47,7 @@ class AudioHeader:
     warnings: tuple[str, ...] = ()
     parts: tuple[BinaryIO | Window, ...] = ()
     raw: RawEncoding | None = None
+    libav: bool = False
 
 
 def check(header: AudioHeader, limits: Limits) -> None:

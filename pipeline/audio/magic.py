@@ -12,6 +12,10 @@ from pipeline.errors import FormatNotAllowed, UnrecognisedFormat
 HEAD_BYTES = 64 * 1024
 """How much of a file `identify` wants to see."""
 
+ADTS_RUN, ADTS_HEADER_BYTES = 3, 7
+ADTS_SYNC = 0xFFF0
+"""Twelve bits set, any version, layer 0."""
+
 
 class Container(StrEnum):
     """A container that is decoded."""
@@ -24,8 +28,14 @@ class Container(StrEnum):
     AU = "au"
     AIFF = "aiff"
     CAF = "caf"
+    AMR = "amr"
+    ADTS = "aac"
+    MP4 = "mp4"
+    WEBM = "webm"
+    ASF = "asf"
 
 
+ASF_MAGIC = bytes.fromhex("3026b275 8e66cf11 a6d900aa 0062ce6c")
 W64_MAGIC = bytes.fromhex("72696666 2e91cf11 a5d628db 04c10000")
 
 _ALLOWED: tuple[tuple[bytes, Container], ...] = (
@@ -35,6 +45,10 @@ _ALLOWED: tuple[tuple[bytes, Container], ...] = (
     (b"ID3", Container.MP3),
     (b".snd", Container.AU),
     (b"caff", Container.CAF),
+    (b"#!AMR\n", Container.AMR),
+    (b"#!AMR-WB\n", Container.AMR),
+    (b"\x1a\x45\xdf\xa3", Container.WEBM),
+    (ASF_MAGIC, Container.ASF),
 )
 
 # Audio that libsndfile would read, and playlists that other decoders would follow to files and hosts of their choice.
@@ -77,6 +91,9 @@ def identify(head: bytes) -> Container:
         return Container.RIFF
     if head.startswith(b"FORM") and head[8:12] in (b"AIFF", b"AIFC"):
         return Container.AIFF
+    # The first box of an MP4 or QuickTime file, behind its length.
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
+        return Container.MP4
     for magic, container in _ALLOWED:
         if head.startswith(magic):
             return container
@@ -84,7 +101,25 @@ def identify(head: bytes) -> Container:
     for magic, name in _REFUSED.items():
         if head.startswith(magic) or text.startswith(magic):
             raise FormatNotAllowed(name)
+    if _is_adts(head):
+        return Container.ADTS
     # An archive's MP3 may start in the middle of a frame; three frames in a row are no accident.
     if mpeg_frames.find_run(head) is not None:
         return Container.MP3
     raise UnrecognisedFormat
+
+
+def _is_adts(head: bytes) -> bool:
+    """Whether three ADTS frames (ISO/IEC 13818-7, 6.2) follow one another, or fewer that end exactly with `head`."""
+    position = 0
+    for _ in range(ADTS_RUN):
+        frame = head[position : position + ADTS_HEADER_BYTES]
+        if len(frame) < ADTS_HEADER_BYTES or int.from_bytes(frame[:2], "big") & 0xFFF6 != ADTS_SYNC:
+            return False
+        length = int.from_bytes(frame[3:6], "big") >> 5 & 0x1FFF
+        if length < ADTS_HEADER_BYTES:
+            return False
+        position += length
+        if position == len(head):
+            return True
+    return True

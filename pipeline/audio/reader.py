@@ -1,33 +1,18 @@
 """Opens a recording and reads it as a stream, within limits that hold whatever its header claims."""
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.audio import flac, mpeg, ogg, plain, wave
 from pipeline.audio.decoder import Decoder
-from pipeline.audio.header import AudioHeader, Limits, check, check_stream
-from pipeline.audio.magic import HEAD_BYTES, Container, identify
-from pipeline.audio.sndfile import SndfileDecoder
-from pipeline.errors import DurationLimit, EmptyUpload, NoAudioSamples, NonFiniteSamples
-
-_EXAMINERS: Final[Mapping[Container, Callable[[BinaryIO], AudioHeader]]] = {
-    Container.RIFF: partial(wave.examine, container=Container.RIFF),
-    Container.W64: partial(wave.examine, container=Container.W64),
-    Container.FLAC: flac.examine,
-    Container.OGG: ogg.examine,
-    Container.MP3: mpeg.examine,
-    Container.AU: plain.examine_au,
-    Container.AIFF: plain.examine_aiff,
-    Container.CAF: plain.examine_caf,
-}
+from pipeline.audio.header import Limits, check_stream
+from pipeline.audio.opening import open_decoder
+from pipeline.errors import DurationLimit, NoAudioSamples, NonFiniteSamples
 
 
 class AudioReader:
@@ -86,18 +71,7 @@ def open_audio(path: Path, limits: Limits) -> AudioReader:
     with ExitStack() as guard:
         resources = guard.enter_context(ExitStack())
         file = resources.enter_context(path.open("rb"))
-        header = _examine(file)
-        for part in header.parts:
-            resources.enter_context(part)
-        check(header, limits)
-        reader = AudioReader(SndfileDecoder(header, file), limits, resources)
+        reader = AudioReader(open_decoder(file, limits, resources), limits, resources)
         # From here on the reader closes them.
         guard.pop_all()
         return reader
-
-
-def _examine(file: BinaryIO) -> AudioHeader:
-    if os.fstat(file.fileno()).st_size == 0:
-        raise EmptyUpload
-    container = identify(file.read(HEAD_BYTES))
-    return _EXAMINERS[container](file)

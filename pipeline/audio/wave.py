@@ -18,6 +18,9 @@ PCM, MS_ADPCM, FLOAT, A_LAW, MU_LAW, IMA_ADPCM, GSM_610, EXTENSIBLE = 1, 2, 3, 6
 _BITS = {PCM: {8, 16, 24, 32}, FLOAT: {32, 64}, A_LAW: {8}, MU_LAW: {8}, MS_ADPCM: {4}, IMA_ADPCM: {4}}
 GSM_BLOCK_BYTES, GSM_BLOCK_FRAMES = 65, 320
 
+LIBAV_TAGS = frozenset({0x22, 0x45, 0x50, 0x55, 0x64, 0x83, 0x111, 0x28F})
+"""TrueSpeech, G.726, MPEG layers II and III, G.726, G.729, G.723.1 and G.722."""
+
 FORMAT_BYTES = 16
 MOST_CHUNKS = 1000
 MOST_ADPCM_FRAMES = (1 << 31) - 1
@@ -100,7 +103,8 @@ def _read_format(file: BinaryIO, chunk: _Chunk) -> _Format:
         raise BadSampleRate("0 Hz")
     if channels == 0:
         raise BadChannels("0 channels")
-    _check_encoding(layout)
+    if tag not in LIBAV_TAGS:
+        _check_encoding(layout)
     return layout
 
 
@@ -128,6 +132,8 @@ def _check_encoding(layout: _Format) -> None:
 
 
 def _describe(container: Container, layout: _Format, claimed_bytes: int, held_bytes: int) -> AudioHeader:
+    if layout.tag in LIBAV_TAGS:
+        return AudioHeader(container, layout.sample_rate_hz, layout.channels, libav=True)
     data_bytes = min(claimed_bytes, held_bytes)
     if data_bytes < layout.block_bytes:
         raise NoAudioSamples

@@ -1,0 +1,182 @@
+"""Decodes with FFmpeg's libraries, through PyAV, what libsndfile does not read.
+
+FFmpeg opens hundreds of formats, some of which name other files and hosts. Here it gets bytes and no name, the one
+demuxer that the magic of the file asked for, and a list of decoders; no picture is ever decoded.
+"""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Final
+
+import av
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.codec.context import CodecContext
+from av.container import InputContainer
+from av.stream import Disposition
+from numpy.typing import NDArray
+
+from pipeline.audio.decoder import Format
+from pipeline.audio.magic import Container
+from pipeline.audio.window import Window
+from pipeline.errors import (
+    CorruptHeader,
+    DecodeError,
+    NoAudioSamples,
+    NoAudioStream,
+    UnsupportedEncoding,
+    UnsupportedEncrypted,
+)
+
+BLOCK_SAMPLES = 1 << 18
+MISSING_S = 0.25
+"""Less than this may be missing at the end: containers count in milliseconds, encoders round up to their frames."""
+FEWEST_PACKETS = 20
+"""From this many on, a recording more than half of whose packets can't be decoded is given up."""
+
+_TIMED: Final = frozenset({Container.MP4, Container.WEBM, Container.ASF})
+"""These say how long they are; elsewhere FFmpeg guesses from the bit rate."""
+_ENCRYPTED: Final = frozenset({"enca", "drms"})
+_BETTER: Final = {"amrnb": "libopencore_amrnb", "amrwb": "libopencore_amrwb"}
+"""FFmpeg's own decoders of AMR take the pauses that a phone does not send (DTX) for damage."""
+_DECODERS: Final = (
+    "aac,ac3,adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,alac,amrnb,amrwb,eac3,flac,g722,g723_1,g726,g729,gsm,gsm_ms,"
+    "libopencore_amrnb,libopencore_amrwb,libopus,libvorbis,mp2,mp2float,mp3,mp3float,opus,"
+    "pcm_alaw,pcm_f32le,pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24le,pcm_s32le,pcm_u8,"
+    "truespeech,vorbis,wmalossless,wmapro,wmav1,wmav2,wmavoice"
+)
+
+
+class LibavDecoder:
+    """The audio stream of `file` that its author marked as default, else its first."""
+
+    def __init__(self, file: Window, container: Container, demuxer: str, rate_hz: int | None = None) -> None:
+        self.warnings: tuple[str, ...] = ()
+        self._packets = self._damaged = self._frames_read = 0
+        self._last_damaged = False
+        self._input = _open(file, demuxer)
+        self._stream = self._choose(self._input)
+        self._codec = _choose_decoder(self._stream)
+        self._frames = self._decode()
+        first = next(self._frames, None)
+        if first is None:
+            raise DecodeError if self._damaged else NoAudioSamples
+        self._frames = chain([first], self._frames)
+        self._kind = (first.sample_rate, first.layout.nb_channels)
+        codec = self._codec.codec.canonical_name
+        # Headerless G.722 says nothing of its rate, and FFmpeg assumes one.
+        sample_rate_hz = rate_hz or first.sample_rate
+        duration = self._stream.duration if container in _TIMED else None
+        seconds = float(duration * self._stream.time_base) if duration and self._stream.time_base else 0.0
+        self.format = Format(codec, sample_rate_hz, first.layout.nb_channels, max(0, int(seconds * sample_rate_hz)))
+
+    def _choose(self, opened: InputContainer) -> AudioStream:
+        streams = opened.streams.audio
+        if not streams:
+            raise NoAudioStream
+        if len(streams) > 1:
+            self.warnings = (*self.warnings, "several_tracks")
+        return next((each for each in streams if each.disposition & Disposition.default), streams[0])
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """See `Decoder`; raises DecodeError."""
+        most_frames = max(1, BLOCK_SAMPLES // self.format.channels)
+        gathered: list[NDArray[np.float32]] = []
+        count = 0
+        for frame in self._frames:
+            if (frame.sample_rate, frame.layout.nb_channels) != self._kind:
+                raise DecodeError("sample rate or channels change")
+            gathered.append(to_float(frame))
+            count += frame.samples
+            if count >= most_frames:
+                yield np.concatenate(gathered)
+                self._frames_read += count
+                gathered, count = [], 0
+        if gathered:
+            yield np.concatenate(gathered)
+        self._frames_read += count
+        self._input.close()
+        self._check_end()
+
+    def _decode(self) -> Iterator[AudioFrame]:
+        with av.logging.Capture() as log:
+            for packet in self._demux():
+                self._packets += 1
+                try:
+                    frames = self._codec.decode(packet)
+                except av.error.FFmpegError:
+                    self._count_damage()
+                    continue
+                # The packet at the end is empty: it fetches what the decoder still holds.
+                self._last_damaged = self._last_damaged and not packet.size
+                yield from frames
+        if any("prematurely" in message for _, _, message in log):
+            self._warn("truncated")
+
+    def _demux(self) -> Iterator["av.Packet[AudioStream]"]:
+        try:
+            yield from self._input.demux(self._stream)
+        except av.error.FFmpegError:
+            self._warn("truncated")
+
+    def _count_damage(self) -> None:
+        self._damaged += 1
+        self._last_damaged = True
+        if self._packets >= FEWEST_PACKETS and 2 * self._damaged > self._packets:
+            raise DecodeError
+
+    def _check_end(self) -> None:
+        missing = self.format.frames - self._frames_read
+        if self._last_damaged or missing > MISSING_S * self.format.sample_rate_hz:
+            self._warn("truncated")
+        if self._damaged > self._last_damaged:
+            self._warn("damaged")
+
+    def _warn(self, token: str) -> None:
+        if token not in self.warnings:
+            self.warnings = (*self.warnings, token)
+
+
+def to_float(frame: AudioFrame) -> NDArray[np.float32]:
+    """The samples of `frame`, shape (frames, channels), full scale 1.0, whatever format they are in."""
+    samples = frame.to_ndarray()
+    by_time = samples.T if frame.format.is_planar else samples.reshape(frame.samples, -1)
+    if by_time.dtype.kind == "f":
+        return by_time.astype(np.float32)
+    half = 2.0 ** (8 * by_time.dtype.itemsize - 1)
+    middle = half if by_time.dtype.kind == "u" else 0.0
+    return ((by_time.astype(np.float64) - middle) / half).astype(np.float32)
+
+
+def _open(file: Window, demuxer: str) -> InputContainer:
+    # Also while streams are probed, nothing but these decoders is run.
+    options = {"codec_whitelist": _DECODERS}
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture():
+            return av.open(file, "r", format=demuxer, container_options=options, metadata_errors="replace")
+    except av.error.FFmpegError as error:
+        raise CorruptHeader(error.strerror or demuxer) from error
+
+
+def _choose_decoder(stream: AudioStream) -> AudioCodecContext:
+    # A stream of unknown codec has no context.
+    if stream.codec_context is None:
+        raise UnsupportedEncoding("unknown codec")
+    try:
+        tag = stream.codec_context.codec_tag
+    except UnicodeDecodeError:
+        tag = ""
+    if tag in _ENCRYPTED:
+        raise UnsupportedEncrypted
+    name = stream.codec_context.name
+    if name not in _DECODERS.split(","):
+        raise UnsupportedEncoding(name)
+    if name in _BETTER:
+        context = CodecContext.create(_BETTER[name], "r")
+        assert isinstance(context, AudioCodecContext)
+        return context
+    stream.codec_context.thread_count = 1
+    return stream.codec_context
