@@ -2,9 +2,12 @@
 
 import logging
 import threading
+from collections.abc import Iterable
 
 from pipeline.stages import STEPS, Step
 from workers.errors import BrokerAway, DatabaseAway
+from workers.identity import is_gone
+from workers.jobs.reap import Ready
 from workers.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -30,19 +33,23 @@ class Dispatcher:
         Raises:
             BrokerAway, DatabaseAway: the rest of the round is left to the next one.
         """
-        lost = self.runtime.jobs.reap()
+        jobs = self.runtime.jobs
+        gone = [worker for worker in jobs.holders() if is_gone(worker)]
+        lost = jobs.reap(gone)
         if lost:
-            logger.warning("dispatch.reaped", extra={"steps": lost})
-        return self._announce(self.runtime.settings.republish_s)
+            logger.warning("dispatch.reaped", extra={"steps": len(lost)})
+        jobs.expire()
+        # The next worker should not wait for the message of a step that has waited already.
+        self._announce(lost)
+        missed = jobs.unannounced(self.runtime.settings.republish_s, self._idle_queues())
+        self._announce(missed)
+        return len(lost) + len(missed)
 
-    def _announce(self, after_s: float) -> int:
-        ready = self.runtime.jobs.unannounced(after_s, self._idle_queues())
+    def _announce(self, ready: Iterable[Ready]) -> None:
         for each in ready:
             self.runtime.announcer.announce(each.job_id, each.step)
             self.runtime.jobs.mark_announced(each)
-        if ready:
-            logger.info("dispatch.announced", extra={"steps": len(ready)})
-        return len(ready)
+            logger.info("dispatch.announced", extra={"job": each.job_id, "step": str(each.step)})
 
     def _idle_queues(self) -> tuple[Step, ...]:
         return tuple(step for step in STEPS if self.runtime.announcer.queue_length(step) == 0)

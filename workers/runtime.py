@@ -1,12 +1,11 @@
 """What a process works with: settings, database, jobs, store, broker; made once, in the process that uses it."""
 
-import os
-import socket
 from dataclasses import dataclass
 from functools import cache
 
 from workers.app import Announcer
 from workers.db.session import Database
+from workers.identity import own_name
 from workers.jobs import Jobs, Policy
 from workers.settings import Settings, settings
 from workers.storage import ArtifactStore, LocalStore
@@ -25,7 +24,7 @@ class Runtime:
     @property
     def worker_name(self) -> str:
         """This process, as it is written down beside the steps that it runs."""
-        return f"{socket.gethostname()}:{os.getpid()}"
+        return own_name()
 
 
 def make_runtime(chosen: Settings) -> Runtime:

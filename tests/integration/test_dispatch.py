@@ -3,6 +3,8 @@
 import base64
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +16,9 @@ from pipeline.stages import STEPS, Step
 from tests.integration.conftest import hand_in
 from workers.dispatch import Dispatcher
 from workers.errors import BrokerAway
+from workers.identity import own_name
 from workers.runtime import Runtime
+from workers.states import StepState
 
 RuntimeMaker = Callable[..., Runtime]
 
@@ -107,3 +111,20 @@ def test_a_dispatcher_waits_for_a_broker_that_is_away(make_test_runtime: Runtime
     stop.set()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_a_step_whose_process_was_killed_is_announced_again_without_waiting_for_its_lease(
+    make_test_runtime: RuntimeMaker, clean_broker_url: str
+) -> None:
+    runtime = make_test_runtime(broker_url=clean_broker_url, lease_s=600)
+    job_id = hand_in(runtime)
+    place = own_name().rpartition(":")[0]
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert runtime.jobs.claim(Step.PREPROCESS, job_id, f"{place}:{process.pid}")
+        dispatcher = Dispatcher(runtime)
+        assert dispatcher.sweep() == 0
+        process.kill()
+        process.wait()
+        assert dispatcher.sweep() == 1
+    assert runtime.announcer.queue_length(Step.PREPROCESS) == 1
+    assert runtime.jobs.status(job_id).steps[0].state is StepState.READY

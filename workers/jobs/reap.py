@@ -1,8 +1,9 @@
 """Take back what was lost: steps whose worker is silent or too slow, jobs past their time, steps no one was told of."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select, true, update
 
 from pipeline.stages import Step
 from workers.db.base import db_now
@@ -25,22 +26,41 @@ class Ready:
     step: Step
 
 
-def lost_steps(connection: Connection) -> list[tuple[int, int]]:
-    """(step id, fence) of running steps whose lease or deadline has passed."""
-    overdue = or_(steps.c.lease_until < db_now(), steps.c.deadline_at < db_now())
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A running step that nobody works on any more: overdue, or held by a process that is known to have ended."""
+
+    step_id: int
+    fence: int
+    holder_is_gone: bool
+
+
+def holders(connection: Connection) -> set[str]:
+    """The workers that hold a step."""
+    return set(connection.execute(select(steps.c.worker).where(steps.c.state == StepState.RUNNING)).scalars())
+
+
+def lost_steps(connection: Connection, gone_workers: Collection[str] = ()) -> list[Lost]:
+    """Running steps whose lease or deadline has passed, or whose worker is among `gone_workers`."""
+    gone = steps.c.worker.in_(gone_workers)
     rows = connection.execute(
-        select(steps.c.id, steps.c.fence).where(steps.c.state == StepState.RUNNING, overdue).limit(_BATCH)
+        select(steps.c.id, steps.c.fence, gone.label("gone"))
+        .where(steps.c.state == StepState.RUNNING, or_(_overdue(), gone))
+        .limit(_BATCH)
     )
-    return [(row.id, row.fence) for row in rows]
+    return [Lost(row.id, row.fence, bool(row.gone)) for row in rows]
 
 
-def take_back(connection: Connection, step_id: int, fence: int, policy: Policy) -> bool:
-    """Make a lost step ready again, or quarantine it after too many crashes; False when its worker was quicker."""
-    overdue = or_(steps.c.lease_until < db_now(), steps.c.deadline_at < db_now())
+def take_back(connection: Connection, lost: Lost, policy: Policy) -> Ready | None:
+    """Make a lost step ready again, or quarantine it after too many crashes; the step, if it is ready.
+
+    None too when its worker was quicker: a heartbeat since `lost` was read keeps the step, a new fence anyway.
+    """
     exhausted = steps.c.crashes + 1 >= policy.max_crashes
+    is_lost = true() if lost.holder_is_gone else _overdue()
     taken = connection.execute(
         update(steps)
-        .where(steps.c.id == step_id, steps.c.fence == fence, steps.c.state == StepState.RUNNING, overdue)
+        .where(steps.c.id == lost.step_id, steps.c.fence == lost.fence, steps.c.state == StepState.RUNNING, is_lost)
         .values(
             state=case((exhausted, StepState.QUARANTINED.value), else_=StepState.READY.value),
             crashes=steps.c.crashes + 1,
@@ -54,15 +74,20 @@ def take_back(connection: Connection, step_id: int, fence: int, policy: Policy) 
         .returning(steps.c.job_id, steps.c.name, steps.c.state, steps.c.crashes)
     ).first()
     if taken is None:
-        return False
+        return None
     error = ("WORKER_LOST", "The worker that ran the step stopped answering.")
-    close_attempt(connection, step_id, fence, Outcome.LOST, error)
+    close_attempt(connection, lost.step_id, lost.fence, Outcome.LOST, error)
     record(connection, taken.job_id, "step.lost", Step(taken.name))
     if taken.state == StepState.QUARANTINED:
         message = f"The step {taken.name} ended its worker {taken.crashes} times; the job is set aside."
         record(connection, taken.job_id, "step.quarantined", Step(taken.name))
         end_job(connection, taken.job_id, JobState.FAILED, ("QUARANTINED", message))
-    return True
+        return None
+    return Ready(taken.job_id, Step(taken.name))
+
+
+def _overdue() -> ColumnElement[bool]:
+    return or_(steps.c.lease_until < db_now(), steps.c.deadline_at < db_now())
 
 
 def expire(connection: Connection) -> int:

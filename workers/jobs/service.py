@@ -1,5 +1,6 @@
 """The door to the job transactions: each method is one transaction, repeated safely when the commit is in doubt."""
 
+from collections.abc import Collection
 from functools import partial
 from uuid import uuid4
 
@@ -68,15 +69,21 @@ class Jobs:
         """
         self.database.run(partial(lease.give_back, lease=held))
 
-    def reap(self) -> int:
-        """Take back every lost step and end every expired job; how many."""
+    def holders(self) -> set[str]:
+        """The workers that hold a step."""
         with self.database.read() as connection:
-            lost = reap.lost_steps(connection)
-        taken = sum(
-            self.database.run(partial(reap.take_back, step_id=step_id, fence=fence, policy=self.policy))
-            for step_id, fence in lost
-        )
-        return taken + self.database.run(reap.expire)
+            return reap.holders(connection)
+
+    def reap(self, gone_workers: Collection[str] = ()) -> list[Ready]:
+        """Take back every lost step, without waiting for the lease of `gone_workers`; those that are ready again."""
+        with self.database.read() as connection:
+            lost = reap.lost_steps(connection, gone_workers)
+        taken = [self.database.run(partial(reap.take_back, lost=each, policy=self.policy)) for each in lost]
+        return [each for each in taken if each is not None]
+
+    def expire(self) -> int:
+        """End every job whose time to be done has passed; how many."""
+        return self.database.run(reap.expire)
 
     def unannounced(self, after_s: float, idle_queues: tuple[Step, ...]) -> list[Ready]:
         """Steps whose message must have been lost: ready for longer than `after_s`, or their queue is empty."""

@@ -31,10 +31,10 @@ def rewrite(database: Database, job_id: str, **values: object) -> None:
 def test_a_step_whose_worker_is_silent_becomes_ready_again(jobs: Jobs, database: Database, claimed: Claim) -> None:
     job_id = jobs.create(new_job())
     claimed(Step.PREPROCESS, job_id)
-    assert jobs.reap() == 0
+    assert jobs.reap() == []
     rewrite(database, job_id, lease_until=db_now() - 1)
-    assert jobs.reap() == 1
-    assert jobs.reap() == 0
+    assert len(jobs.reap()) == 1
+    assert jobs.reap() == []
     assert jobs.status(job_id).steps[0].state is StepState.READY
     assert "step.lost" in [event.kind for event in jobs.events_after(job_id)]
 
@@ -46,17 +46,17 @@ def test_a_step_past_its_deadline_is_taken_back_though_its_heart_beats(
     held = claimed(Step.PREPROCESS, job_id)
     jobs.heartbeat(held, 0.1)
     rewrite(database, job_id, deadline_at=db_now() - 1)
-    assert jobs.reap() == 1
+    assert len(jobs.reap()) == 1
 
 
 def test_a_step_that_crashes_three_workers_is_quarantined_and_fails_its_job(
     jobs: Jobs, database: Database, claimed: Claim
 ) -> None:
     job_id = jobs.create(new_job())
-    for _ in range(3):
+    for crash in range(3):
         claimed(Step.PREPROCESS, job_id)
         rewrite(database, job_id, lease_until=db_now() - 1)
-        assert jobs.reap() == 1
+        assert len(jobs.reap()) == (1 if crash < 2 else 0)
     job = jobs.status(job_id)
     assert (job.state, job.error_code) == (JobState.FAILED, "QUARANTINED")
     assert job.steps[0].state is StepState.QUARANTINED
@@ -69,11 +69,9 @@ def test_two_reapers_that_see_the_same_lost_step_take_it_back_once(
     job_id = jobs.create(new_job())
     held = claimed(Step.PREPROCESS, job_id)
     rewrite(database, job_id, lease_until=db_now() - 1)
-    taken = [
-        database.run(lambda connection: reap.take_back(connection, held.step_id, held.fence, jobs.policy))
-        for _ in range(2)
-    ]
-    assert taken == [True, False]
+    lost = reap.Lost(held.step_id, held.fence, holder_is_gone=False)
+    taken = [database.run(lambda connection: reap.take_back(connection, lost, jobs.policy)) for _ in range(2)]
+    assert taken == [Ready(job_id, Step.PREPROCESS), None]
 
 
 def test_a_job_past_its_time_expires_and_its_worker_is_fenced_off(
@@ -87,7 +85,7 @@ def test_a_job_past_its_time_expires_and_its_worker_is_fenced_off(
             update(jobs_table).where(jobs_table.c.id == job_id).values(expires_at=db_now() - 1)
         )
     )
-    assert jobs.reap() == 1
+    assert jobs.expire() == 1
     assert jobs.status(job_id).state is JobState.EXPIRED
     assert jobs.status(job_id).steps[0].state is StepState.CANCELED
     assert jobs.status(lasting).state is JobState.QUEUED
@@ -130,3 +128,12 @@ def test_the_counts_say_where_the_work_is(jobs: Jobs, claimed: Claim) -> None:
     assert jobs.counts()["preprocess"] == {"running": 1, "ready": 1}
     jobs.finish(held, result_of(held))
     assert jobs.counts()["features"] == {"ready": 1, "blocked": 1}
+
+
+def test_a_step_whose_worker_is_known_to_have_ended_is_taken_back_at_once(jobs: Jobs, claimed: Claim) -> None:
+    first, second = jobs.create(new_job()), jobs.create(new_job())
+    claimed(Step.PREPROCESS, first, "dead")
+    claimed(Step.PREPROCESS, second, "alive")
+    assert jobs.holders() == {"dead", "alive"}
+    assert jobs.reap(["dead"]) == [Ready(first, Step.PREPROCESS)]
+    assert jobs.holders() == {"alive"}
