@@ -16,6 +16,7 @@
     │   ├── TooShort                  TOO_SHORT
     │   ├── Truncated                 TRUNCATED
     │   ├── DecodeError               DECODE_ERROR
+    │   ├── DecoderCrash              DECODER_CRASH
     │   ├── NonFiniteSamples          NON_FINITE_SAMPLES
     │   ├── DurationLimit             DURATION_LIMIT
     │   ├── ChainedStream             CHAINED_STREAM
@@ -137,6 +138,12 @@ class DecodeError(InputError):
     """The audio data is damaged."""
 
     code = "DECODE_ERROR"
+
+
+class DecoderCrash(InputError):
+    """The audio can't be decoded: the decoder broke off."""
+
+    code = "DECODER_CRASH"
 
 
 class NonFiniteSamples(InputError):

@@ -9,9 +9,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.audio.cage import Cage, CagedDecoder
 from pipeline.audio.decoder import Decoder
 from pipeline.audio.header import Limits, check_stream
-from pipeline.audio.opening import open_decoder
 from pipeline.errors import DurationLimit, NoAudioSamples, NonFiniteSamples
 
 
@@ -63,15 +63,15 @@ class AudioReader:
             raise NoAudioSamples
 
 
-def open_audio(path: Path, limits: Limits) -> AudioReader:
-    """Recognise, check and open the recording at `path`; use it in a `with` statement.
+def open_audio(path: Path, limits: Limits, cage: Cage | None = None) -> AudioReader:
+    """Recognise, check and open the recording at `path` in a confined process; use it in a `with` statement.
 
     Raises an InputError of `pipeline.errors` that says what is wrong, before anything is decoded.
     """
     with ExitStack() as guard:
         resources = guard.enter_context(ExitStack())
         file = resources.enter_context(path.open("rb"))
-        reader = AudioReader(open_decoder(file, limits, resources), limits, resources)
+        reader = AudioReader(CagedDecoder(file, limits, cage or Cage(), resources), limits, resources)
         # From here on the reader closes them.
         guard.pop_all()
         return reader

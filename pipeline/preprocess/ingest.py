@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt, sosfilt_zi
 
 from pipeline.audio import AudioReader, Limits, open_audio
-from pipeline.errors import TooShort
+from pipeline.errors import DecoderCrash, TooShort
 from pipeline.preprocess.spool import Spool
 from pipeline.values import SAMPLE_RATE_HZ
 
@@ -70,6 +70,14 @@ class _Comparison:
 
 def ingest(source: Path, limits: Limits, on_progress: Callable[[float], None]) -> Ingested:
     """Decode the recording at `source`; raises what `open_audio` and `AudioReader.blocks` raise, and TooShort."""
+    try:
+        return _ingest(source, limits, on_progress)
+    except DecoderCrash:
+        # Once more, as it may have been killed for the memory that others took.
+        return _ingest(source, limits, on_progress)
+
+
+def _ingest(source: Path, limits: Limits, on_progress: Callable[[float], None]) -> Ingested:
     with open_audio(source, limits) as reader:
         spools = tuple(Spool() for _ in range(reader.channels))
         comparison = _Comparison()

@@ -11,8 +11,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from pipeline import errors
-from pipeline.audio import Limits, open_audio
+from pipeline.audio import Limits
 from tests import bad_recordings as bad
+from tests.reading import open_here
 
 LIMITS = Limits(max_duration_s=8 * 3600, max_channels=8)
 PHONE = bad.noisy_tone(1.2, 8000, channels=2)
@@ -28,7 +29,7 @@ def decode(tmp_path: Path) -> Decode:
     def read(content: bytes) -> Decoded:
         path = tmp_path / "recording"
         path.write_bytes(content)
-        with open_audio(path, LIMITS) as reader:
+        with open_here(path, LIMITS) as reader:
             return np.concatenate(list(reader.blocks())), reader.codec, reader.warnings
 
     return read
@@ -97,8 +98,8 @@ def test_adpcm_of_more_samples_than_32_bits_count_is_refused_before_it_is_decode
     path.write_bytes(bad.wave_file(form, bad.chunk(b"data", b"", 0x7FFE_0000)))
     with path.open("r+b") as file:
         file.truncate(0x7FFF_0000)
-    with pytest.raises(errors.UnsupportedEncoding):
-        open_audio(path, LIMITS)
+    with pytest.raises(errors.UnsupportedEncoding), open_here(path, LIMITS):
+        pass
 
 
 @pytest.mark.parametrize("codec", ["OPUS", "VORBIS"])

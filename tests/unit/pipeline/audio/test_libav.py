@@ -9,10 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline import errors
-from pipeline.audio import Limits, open_audio
+from pipeline.audio import Limits
 from pipeline.audio.libav import to_float
 from tests import bad_recordings as bad
 from tests.av_recordings import AMR_WB_MAGIC, Track, amr_wb, encode, likeness
+from tests.reading import open_here
 
 LIMITS = Limits(max_duration_s=8 * 3600, max_channels=8)
 PHONE = bad.noisy_tone(2.0, 8000)
@@ -33,7 +34,7 @@ def decode(tmp_path: Path) -> Decode:
     def read(content: bytes) -> Decoded:
         path = tmp_path / "recording"
         path.write_bytes(content)
-        with open_audio(path, LIMITS) as reader:
+        with open_here(path, LIMITS) as reader:
             return np.concatenate(list(reader.blocks())), reader.codec, reader.sample_rate_hz, reader.warnings
 
     return read
@@ -156,7 +157,7 @@ def test_length_is_limited_by_what_is_decoded(tmp_path: Path) -> None:
     path = tmp_path / "long.amr"
     path.write_bytes(b"#!AMR\n" + b"\x7c" * 3600 * 50)
     # Frames that say that nothing was sent.
-    with open_audio(path, Limits(max_duration_s=60, max_channels=1)) as reader, pytest.raises(errors.DurationLimit):
+    with open_here(path, Limits(max_duration_s=60, max_channels=1)) as reader, pytest.raises(errors.DurationLimit):
         list(reader.blocks())
 
 

@@ -1,0 +1,129 @@
+"""Starts a confined process for each recording and hears from it what it decodes.
+
+Decoders are C that reads hostile bytes. One that crashes, hangs, or is taken over is a process of its own, without
+the environment, the network or the right to write; the recording fails, the worker goes on.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.audio import wire
+from pipeline.audio.header import Limits
+from pipeline.audio.wire import Kind
+from pipeline.errors import DecoderCrash
+
+_ROOT: Final = str(Path(__file__).parents[2])
+_PROGRAM: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from pipeline.audio.confined import main; main()"
+
+_Told = TypeVar("_Told")
+
+
+@dataclass(frozen=True, slots=True)
+class Cage:
+    """What a decoder may use: CPU seconds, memory beyond its libraries, and seconds without a word.
+
+    The CPU time is that of 8 hours of two channels in the slowest codec, several times over.
+    """
+
+    cpu_s: int = 1800
+    memory_bytes: int = 256 << 20
+    silence_s: float = 60.0
+
+
+class CagedDecoder:
+    """A `Decoder` in a process of its own; `resources` ends it."""
+
+    def __init__(self, file: BinaryIO, limits: Limits, cage: Cage, resources: ExitStack) -> None:
+        self.warnings: tuple[str, ...] = ()
+        self._silence_s = cage.silence_s
+        self._process = _start(file, limits, cage)
+        resources.callback(self._end)
+        assert self._process.stdout is not None
+        self._pipe = self._process.stdout.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._pipe, select.POLLIN)
+        kind, body = self._receive()
+        if kind is not Kind.FORMAT:
+            raise self._crash("it began with nonsense")
+        self.format = self._believe(wire.read_format, body)
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """See `Decoder`; raises what the decoder raised, or DecoderCrash."""
+        while True:
+            kind, body = self._receive()
+            if kind is Kind.END:
+                self.warnings = self._believe(wire.read_end, body)
+                return
+            if kind is not Kind.BLOCK:
+                raise self._crash("it repeated itself")
+            yield self._believe(lambda sent: wire.read_block(sent, self.format.channels), body)
+
+    def _receive(self) -> tuple[Kind, bytes]:
+        number, size = wire.HEAD.unpack(self._read(wire.HEAD.size))
+        if size > wire.MOST_BYTES:
+            raise self._crash("it sent too much")
+        kind = self._believe(Kind, number)
+        body = self._read(size)
+        if kind is Kind.ERROR:
+            raise self._believe(wire.read_error, body)
+        return kind, body
+
+    def _read(self, size: int) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            if not self._poll.poll(self._silence_s * 1000):
+                raise self._crash(f"nothing was heard of it for {self._silence_s:g} s")
+            part = os.read(self._pipe, size - len(data))
+            if not part:
+                raise self._crash(_how_it_ended(self._process.wait()))
+            data += part
+        return bytes(data)
+
+    def _believe(self, read: "Callable[[bytes], _Told] | Callable[[int], _Told]", told: bytes | int) -> _Told:
+        """What `read` makes of `told`; DecoderCrash for nonsense, which only a decoder out of control sends."""
+        try:
+            return read(told)  # type: ignore[arg-type]
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise self._crash("it sent nonsense") from error
+
+    def _crash(self, why: str) -> DecoderCrash:
+        self._end()
+        return DecoderCrash(why)
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+def _start(file: BinaryIO, limits: Limits, cage: Cage) -> "subprocess.Popen[bytes]":
+    request = json.dumps(asdict(limits) | asdict(cage))
+    file.seek(0)
+    return subprocess.Popen(  # noqa: S603 - this Python, on our own module
+        [sys.executable, "-I", "-c", _PROGRAM, _ROOT, request],
+        stdin=file,
+        stdout=subprocess.PIPE,
+        # libsndfile's MP3 decoder writes remarks of its own.
+        stderr=subprocess.DEVNULL,
+        # One thread, so that the address space is that of the decoder and not of idle stacks.
+        env={"OPENBLAS_NUM_THREADS": "1", "TMPDIR": tempfile.gettempdir()},
+        cwd="/",
+    )
+
+
+def _how_it_ended(status: int) -> str:
+    return signal.Signals(-status).name if status < 0 else f"exit status {status}"

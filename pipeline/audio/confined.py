@@ -1,0 +1,31 @@
+"""The process in which an untrusted file is decoded: the file is its standard input, what it hears its output."""
+
+import json
+import sys
+from contextlib import ExitStack
+from functools import partial
+
+from pipeline.audio import confine, wire
+from pipeline.audio.header import Limits
+from pipeline.audio.opening import open_decoder
+from pipeline.errors import DecoderCrash, InputError
+
+
+def main() -> None:
+    """Decode standard input within the limits that the first argument gives as JSON (see `cage.Cage`)."""
+    request = json.loads(sys.argv[1])
+    confine.die_with_parent()
+    confine.limit_cpu(request["cpu_s"])
+    limits = Limits(request["max_duration_s"], request["max_channels"])
+    shut = partial(confine.confine, request["memory_bytes"])
+    with open(0, "rb", closefd=False) as file, open(1, "wb", closefd=False) as out, ExitStack() as resources:
+        try:
+            decoder = open_decoder(file, limits, resources, shut)
+            wire.send_format(out, decoder.format)
+            for block in decoder.blocks():
+                wire.send_block(out, block)
+            wire.send_end(out, decoder.warnings)
+        except InputError as error:
+            wire.send_error(out, error)
+        except MemoryError:
+            wire.send_error(out, DecoderCrash("it asked for too much memory"))
