@@ -22,8 +22,9 @@ USER voxqueue
 CMD ["voxqueue", "--help"]
 
 FROM base AS cpu
-# The CPU build of torch; without this index pip would fetch gigabytes of CUDA.
+# PyTorch's index of CPU builds, from its documentation; without one pip fetches gigabytes of CUDA, which works too.
+ARG TORCH_CPU_INDEX=""
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --constraint requirements.lock --extra-index-url https://download.pytorch.org/whl/cpu .
+    pip install --constraint requirements.lock ${TORCH_CPU_INDEX:+--extra-index-url "$TORCH_CPU_INDEX"} .
 USER voxqueue
 CMD ["voxqueue", "--help"]
