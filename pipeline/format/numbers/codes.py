@@ -1,0 +1,117 @@
+"""Letters and digits mixed: confirmation codes, plates, rooms, forms, products."""
+
+import re
+
+from pipeline.format.numbers.digits import cue_before
+from pipeline.format.numbers.lexicon import (
+    DIGIT,
+    END,
+    ITEM,
+    ONE,
+    SMALL,
+    TWO_DIGITS,
+    any_of,
+    digits_of,
+    with_letter_o,
+    words,
+)
+from pipeline.format.numbers.rule import NumberKind, Rule, rule
+
+_LETTER = rf"[a-zO]{END}"
+# "a" and "i" are words as well, and "o" is a digit; "a m" and "p m" are times.
+_SURE_LETTER = rf"(?!(?:a|p) m{END})[b-hj-np-z]{END}"
+_PART = rf"(?:{ITEM}|{_LETTER})"
+_CODE = rf"{_PART}(?: (?:dash |hyphen )?{_PART})+"
+_TOKEN = re.compile(rf"dash|hyphen|{ITEM}|{_LETTER}")
+_CALLED = any_of(
+    [
+        *words(
+            "code plate tag id number policy confirmation reference vin serial flight license locator "
+            "reservation booking postcode member case claim ticket order part model sku tracking record "
+            "password promo coupon account"
+        ),
+        "policy number",
+        "postal code",
+    ],
+)
+_LINK = any_of([*words("is was it's that's number code are plate uh um id of as"), "would be"])
+_PLACE = any_of(
+    words(
+        "room exit seat gate apartment unit suite vitamin row terminal form building section lot bay zone "
+        "flight locker block row level aisle interstate route class"
+    ),
+)
+_PRODUCTS = any_of(
+    [
+        *("b (?:two|to) b", "b two c", "m ?p (?:three|four)", "(?:three|four|five) g", "(?:two|three) d", "four k"),
+        *("four oh one k", "four oh three b", "five twenty nine", "w (?:two|four|nine)", "p s five", "c o two"),
+        *("k twelve", "g seven", "g twenty", "a one c", "u two", "one oh one", "three sixty", "h two o"),
+    ],
+)
+_PRODUCT_NOUN = any_of(
+    words(
+        "plan drive form printer network player file business company phone tv level account model video sales "
+        "school emissions test"
+    ),
+)
+
+
+def _joined(spoken: str) -> str:
+    parts = _TOKEN.findall(with_letter_o(spoken))
+    joined = "".join(
+        "-" if part in {"dash", "hyphen"} else part if _is_letter(part) else digits_of(part) for part in parts
+    )
+    return joined.lower()
+
+
+def _is_letter(part: str) -> bool:
+    return len(part) == 1 and part != "o"
+
+
+def _code(match: re.Match[str]) -> str | None:
+    code = _joined(match[0])
+    mixed = any(character.isalpha() for character in code) and any(character.isdigit() for character in code)
+    return code if mixed else None
+
+
+def _product(match: re.Match[str]) -> str:
+    return _joined(match[0].replace(" to ", " two "))
+
+
+def _form(match: re.Match[str]) -> str:
+    return digits_of(match[0])
+
+
+def _after_number(match: re.Match[str]) -> str | None:
+    return None if cue_before(match.string, match.start()) == "phone" else _code(match)
+
+
+RULES: tuple[Rule, ...] = (
+    rule(NumberKind.ALNUM, _CODE, _after_number, before=rf"{_CALLED}(?: {_LINK}){{0,2}}"),
+    rule(
+        NumberKind.ALNUM,
+        rf"(?:{SMALL}(?: (?:hundred{END}|(?:oh|o) {ONE}))?|{DIGIT}(?: {DIGIT})*) {_LETTER}(?! [ap]m?{END})",
+        _code,
+        before=_PLACE,
+    ),
+    rule(NumberKind.ALNUM, rf"{_LETTER} (?:{ITEM})(?: {ITEM})*", _code, before=_PLACE),
+    rule(
+        NumberKind.ALNUM,
+        rf"(?:{_SURE_LETTER} )+(?:(?:dash|hyphen) )?{DIGIT}(?: {DIGIT}){{2,}}(?: {_SURE_LETTER})*",
+        _code,
+    ),
+    rule(
+        NumberKind.ALNUM,
+        rf"(?:{_LETTER} ){{2,}}(?:(?:dash|hyphen) )?{DIGIT}(?: {DIGIT}){{2,}}(?: {_SURE_LETTER})*",
+        _code,
+    ),
+    rule(NumberKind.ALNUM, rf"{DIGIT}(?: {DIGIT}){{2,}}(?: {_SURE_LETTER})+(?: {DIGIT})*", _code),
+    rule(NumberKind.ALNUM, rf"{DIGIT}(?: {_SURE_LETTER}){{2,}}(?: {DIGIT}){{2,}}", _code),
+    rule(
+        NumberKind.ALNUM,
+        rf"{_PRODUCTS}(?= {_PRODUCT_NOUN})",
+        _product,
+    ),
+    rule(NumberKind.ALNUM, rf"{TWO_DIGITS} {TWO_DIGITS}(?= forms?{END})", _form),
+    rule(NumberKind.ALNUM, rf"{TWO_DIGITS}(?: (?:{TWO_DIGITS}|(?:oh|o) {ONE}))", _form, before="form"),
+)

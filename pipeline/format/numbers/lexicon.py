@@ -1,0 +1,108 @@
+"""English number words: their values, and the patterns from which all rules are built.
+
+Patterns match lower-case words with one space between them. A pattern never matches a line feed, which stands where
+an expression must not go on: at the end of a sentence and in a long pause.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+END = r"(?![\w'])"
+"""The end of a word: `six` is no part of `sixty`, and `one's` is not `one`."""
+
+_ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_TEENS = (
+    *("ten", "eleven", "twelve", "thirteen", "fourteen"),
+    *("fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+
+SCALES: Mapping[str, int] = MappingProxyType(
+    {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+)
+VALUES: Mapping[str, int] = MappingProxyType(
+    {"zero": 0, "oh": 0, "o": 0}
+    | {word: value for value, word in enumerate(_ONES, 1)}
+    | {word: value for value, word in enumerate(_TEENS, 10)}
+    | {word: 10 * value for value, word in enumerate(_TENS, 2)},
+)
+
+
+def words(listed: str) -> tuple[str, ...]:
+    """The words of a list, which reads better in lines than as one literal each."""
+    return tuple(listed.split())
+
+
+def any_of(words: Iterable[str]) -> str:
+    """A pattern for one of `words` (or patterns), whole; the earlier wins."""
+    return f"(?:{'|'.join(words)}){END}"
+
+
+ONE = any_of(_ONES)
+TEEN = any_of(_TEENS)
+TENS = any_of(_TENS)
+DIGIT = any_of(["zero", "oh", "o", *_ONES])
+SCALE = any_of(SCALES)
+TWO_DIGITS = rf"(?:{TENS}(?: {ONE})?|{TEEN})"
+"""10 to 99."""
+SMALL = rf"(?:{TWO_DIGITS}|{ONE})"
+"""1 to 99."""
+# "between one hundred and two hundred" holds no "one hundred and two".
+_ALONE = rf"(?! (?:hundred|thousand|million|billion|trillion){END})"
+# "half a million" and "a quarter of a million" are as vague as they sound.
+_A = r"(?<!half )(?<!of )a"
+HUNDREDS = rf"(?:(?:{_A}|{SMALL}) hundred{END}(?:(?: and)? {SMALL}{_ALONE})?|{SMALL})"
+"""1 to 9999 said in hundreds: `fifteen hundred and six`."""
+_THOUSANDS = rf"(?:{SMALL} hundred{END}(?:(?: and)? {SMALL})?|{SMALL}|{_A})"
+_SCALED = rf"{_THOUSANDS} {SCALE}"
+CARDINAL = rf"(?:{_SCALED}(?:(?: and)? {_SCALED})*(?:(?: and)? {HUNDREDS}{_ALONE})?|{HUNDREDS}|zero{END})"
+
+ITEM = rf"(?:(?:double|triple) {DIGIT}|{SMALL} (?:hundred|thousand){END}|{TWO_DIGITS}|{DIGIT})"
+"""What is said in one go of a number that is read digit by digit: `five`, `double oh`, `forty two`, `eight hundred`."""
+DIGITS = rf"{ITEM}(?: {ITEM})+"
+ENDS_HERE = rf"(?! {ITEM})"
+"""No further digits follow."""
+
+_ITEM = re.compile(ITEM)
+_LETTER_O = re.compile(r"(?<=\b[a-np-z] )o\b|^o(?= [a-np-z]\b)")
+_REPEATS = MappingProxyType({"double": 2, "triple": 3})
+
+
+def value_of(spoken: str) -> int:
+    """The value of a cardinal: `a hundred and five` is 105; `and` and other words count nothing."""
+    total = group = 0
+    for word in spoken.split():
+        if word in SCALES:
+            total += max(group, 1) * SCALES[word]
+            group = 0
+        elif word == "hundred":
+            group = max(group, 1) * 100
+        else:
+            group += VALUES.get(word, 0)
+    return total + group
+
+
+def items_of(spoken: str) -> list[str]:
+    """What was said in one go each, in order."""
+    return _ITEM.findall(spoken)
+
+
+def digits_of(spoken: str) -> str:
+    """The digits of a number that was read digit by digit or in groups: `double oh seven forty two` is 00742."""
+    return "".join(_digits_of_item(item) for item in items_of(spoken))
+
+
+def with_letter_o(spoken: str) -> str:
+    """`spoken` with an `o` that stands among letters in upper case, where no pattern takes it for a zero."""
+    return _LETTER_O.sub("O", spoken)
+
+
+def _digits_of_item(item: str) -> str:
+    first, _, rest = item.partition(" ")
+    return str(VALUES[rest]) * _REPEATS[first] if first in _REPEATS else str(value_of(item))
+
+
+def grouped(value: int) -> str:
+    """With commas between thousands."""
+    return f"{value:,}"

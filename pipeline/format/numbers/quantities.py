@@ -1,0 +1,64 @@
+"""Quantities: cardinals, decimals and mixed numbers, alone or before a unit, and how they are written."""
+
+import re
+from fractions import Fraction
+
+from pipeline.format.numbers.lexicon import CARDINAL, DIGIT, END, ITEM, SCALE, SCALES, digits_of, grouped, value_of
+
+_PARTS = {
+    "half": Fraction(1, 2),
+    "third": Fraction(1, 3),
+    "quarter": Fraction(1, 4),
+    "fourth": Fraction(1, 4),
+    "thirds": Fraction(1, 3),
+    "quarters": Fraction(1, 4),
+    "fourths": Fraction(1, 4),
+    "eighth": Fraction(1, 8),
+    "eighths": Fraction(1, 8),
+}
+_COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "five": 5, "seven": 7}
+PART = rf"(?:{'|'.join(_COUNTS)}) (?:{'|'.join(_PARTS)}){END}"
+"""A part of one: `a half`, `three quarters`."""
+DECIMAL = rf"(?:(?:{CARDINAL}|{DIGIT}) )?point(?: {ITEM})+"
+MIXED = rf"{CARDINAL} and {PART}"
+QUANTITY = rf"(?:{DECIMAL}|{MIXED}|{CARDINAL})(?: {SCALE})?"
+"""A number that may stand before a unit; zero has to be said as `zero`."""
+
+_MIXED = re.compile(
+    rf"(?P<whole>{CARDINAL}) and (?P<count>{'|'.join(_COUNTS)}) (?P<part>{'|'.join(_PARTS)})(?: (?P<scale>{SCALE}))?"
+)
+_POINT = re.compile(rf"(?:(?P<whole>.+) )?point(?P<digits>(?: {ITEM})+)(?: (?P<scale>{SCALE}))?")
+_ROUND = re.compile(r"(?P<whole>.+) (?P<scale>million|billion|trillion)")
+
+SMALLEST_IN_DIGITS = 10
+"""Smaller cardinals stay words, as newspapers write them."""
+
+
+def is_small(spoken: str) -> bool:
+    """Whether `spoken` is a cardinal that stays in words."""
+    return value_of(spoken) < SMALLEST_IN_DIGITS and "point" not in spoken
+
+
+def written_quantity(spoken: str, *, vulgar: bool = False) -> str:
+    """`spoken` (a whole match of `QUANTITY`) in digits: `3.5 million`, `1,200,000`, `2.5`, or `2 1/2` if `vulgar`."""
+    if point := _POINT.fullmatch(spoken):
+        whole = value_of(point["whole"] or "zero")
+        return _scaled(f"{grouped(whole)}.{digits_of(point['digits'])}", point["scale"])
+    if mixed := _MIXED.fullmatch(spoken):
+        return _mixed(mixed, vulgar=vulgar)
+    scaled = _ROUND.fullmatch(spoken)
+    if scaled and not any(word in SCALES for word in scaled["whole"].split()):
+        return _scaled(grouped(value_of(scaled["whole"]) or 1), scaled["scale"])
+    return grouped(value_of(spoken))
+
+
+def _mixed(mixed: re.Match[str], *, vulgar: bool) -> str:
+    whole = value_of(mixed["whole"])
+    part = _COUNTS[mixed["count"]] * _PARTS[mixed["part"]]
+    if not mixed["scale"] and (vulgar or part.denominator % 3 == 0):
+        return f"{grouped(whole)} {part}"
+    return _scaled(f"{float(whole + part):,.10g}", mixed["scale"])
+
+
+def _scaled(number: str, scale: str | None) -> str:
+    return f"{number} {scale}" if scale else number

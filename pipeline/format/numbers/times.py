@@ -1,0 +1,91 @@
+"""Times of day, with a.m. and p.m., or known as such by what stands around them."""
+
+import re
+
+from pipeline.format.numbers.lexicon import END, ENDS_HERE, ONE, TEEN, any_of, value_of, words
+from pipeline.format.numbers.rule import NumberKind, Rule, rule
+
+_HOUR_12 = rf"(?:ten{END}|eleven{END}|twelve{END}|{ONE})"
+_HOUR_24 = rf"(?:twenty(?: {any_of(['one', 'two', 'three'])})?{END}|{TEEN}|(?:(?:oh|o|zero) )?{ONE})"
+_MINUTE = rf"(?:(?:oh|o|zero) {ONE}|{any_of(['twenty', 'thirty', 'forty', 'fifty'])}(?: {ONE})?|{TEEN})"
+_CLOCK = rf"(?P<hour>{_HOUR_24}) (?P<minute>{_MINUTE}){ENDS_HERE}"
+_CLOCK_12 = rf"(?P<hour>{_HOUR_12}) (?P<minute>{_MINUTE}){ENDS_HERE}"
+_HALF = rf"(?P<half>[ap])\.?\s?m\.?{END}"
+_NOT_A_SUM = (
+    rf"(?! (?:percent|dollars|bucks|people|point|hundred|thousand|million|pounds|miles|degrees|a month|each){END})"
+)
+_NO_DURATION = rf"(?! (?:years?|months?|weeks?|days?|hours?|minutes?|seconds?|times){END})"
+_ZONE = any_of([*words("eastern pacific central mountain est pst gmt"), "e s t", "p s t", "c s t", "g m t", "u t c"])
+_WHEN = any_of(
+    [
+        *words("tonight today tomorrow sharp o'clock"),
+        r"(?:in the|this|tomorrow|yesterday) (?:morning|afternoon|evening)",
+        "at night",
+        "on (?:mon|tues|wednes|thurs|fri|satur|sun)day",
+        r"(?:mon|tues|wednes|thurs|fri|satur|sun)day",
+        _ZONE,
+    ],
+)
+_AT = any_of(words("at by until till before after since around about past"))
+_QUARTER = any_of(["fifteen", "thirty", "forty five"])
+_SAY = any_of(["it is", "it's", "it's now", "let's say", "how about", "what about", "make it", "let's do"])
+_EXACT_AT = any_of(["at", "until", "till"])
+
+
+def _time(match: re.Match[str]) -> str:
+    hour = match["hour"]
+    digits = 2 if hour.startswith(("oh ", "o ", "zero ")) else 1
+    return f"{value_of(hour):0{digits}}:{value_of(match['minute']):02}"
+
+
+def _time_of_half_day(match: re.Match[str]) -> str:
+    minute = match["minute"]
+    clock = f"{value_of(match['hour'])}:{value_of(minute):02}" if minute else str(value_of(match["hour"]))
+    return f"{clock} {match['half']}.m."
+
+
+def _hours(match: re.Match[str]) -> str:
+    return f"{value_of(match['first'])} {match['to']} {value_of(match['hour'])} {match['half']}.m."
+
+
+def _range(match: re.Match[str]) -> str:
+    return f"{_time(match)} {match['to']} {value_of(match['hour2'])}:{value_of(match['minute2']):02} {match['half']}.m."
+
+
+def _hour(match: re.Match[str]) -> str:
+    return str(value_of(match["hour"]))
+
+
+def _o_clock(match: re.Match[str]) -> str:
+    return f"{value_of(match['hour'])} o'clock"
+
+
+def _military(match: re.Match[str]) -> str:
+    return f"{value_of(match['hour']):02}:00"
+
+
+RULES: tuple[Rule, ...] = (
+    rule(NumberKind.TIME, rf"(?P<hour>{_HOUR_12})(?: (?P<minute>{_MINUTE}))? {_HALF}", _time_of_half_day),
+    rule(
+        NumberKind.TIME, rf"(?P<first>{_HOUR_12}) (?P<to>and|to|or|through|until) (?P<hour>{_HOUR_12}) {_HALF}", _hours
+    ),
+    rule(
+        NumberKind.TIME,
+        rf"{_CLOCK_12} (?P<to>and|to|or|through|until) (?P<hour2>{_HOUR_12}) (?P<minute2>{_MINUTE}) {_HALF}",
+        _range,
+    ),
+    rule(NumberKind.TIME, rf"(?P<hour>{_HOUR_12}) (?:o'clock|o clock|oclock)", _o_clock),
+    rule(NumberKind.TIME, rf"(?P<hour>{_HOUR_24}) hundred hours", _military),
+)
+
+CLOCKS: tuple[Rule, ...] = (
+    rule(NumberKind.TIME, rf"{_CLOCK_12}(?= {_WHEN})", _time),
+    rule(NumberKind.TIME, rf"(?P<hour>{_HOUR_12})(?= in the (?:morning|afternoon|evening))", _hour),
+    rule(NumberKind.TIME, rf"{_CLOCK}{_NOT_A_SUM}", _time, before=_EXACT_AT),
+    rule(NumberKind.TIME, rf"{_CLOCK_12}{_NOT_A_SUM}{_NO_DURATION}", _time, before=rf"{_AT}|{_SAY}"),
+)
+
+# Minutes of a quarter are said of times more often than of any other number.
+LIKELY_CLOCKS: tuple[Rule, ...] = (
+    rule(NumberKind.TIME, rf"(?P<hour>{_HOUR_12}) (?P<minute>{_QUARTER}){ENDS_HERE}{_NOT_A_SUM}{_NO_DURATION}", _time),
+)
