@@ -3,14 +3,14 @@
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import psutil
 
 from pipeline.errors import VoxqueueError
-from pipeline.stages import STEPS
+from pipeline.stages import STEPS, Step
 from workers.app import make_app
 from workers.db.migrate import current_revision, head_revision
 from workers.db.session import Database
@@ -37,10 +37,11 @@ class Finding:
         return asdict(self)
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """Run every check; one that fails does not keep the others from running."""
-    checks: list[Callable[[Settings], Iterator[Finding]]] = [_machine, _disk, _model, _database, _broker_and_workers]
-    return [finding for check in checks for finding in check(settings)]
+def examine(settings: Settings, queues: Sequence[Step] = STEPS) -> list[Finding]:
+    """Run every check, that of the workers for `queues` only; one that fails does not keep the others from running."""
+    checks: list[Callable[[Settings], Iterator[Finding]]] = [_machine, _disk, _model, _database]
+    findings = [finding for check in checks for finding in check(settings)]
+    return [*findings, *_broker_and_workers(settings, queues)]
 
 
 def _machine(_settings: Settings) -> Iterator[Finding]:
@@ -87,7 +88,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     yield Finding("database", is_ok, told, "" if is_ok else "voxqueue migrate")
 
 
-def _broker_and_workers(settings: Settings) -> Iterator[Finding]:
+def _broker_and_workers(settings: Settings, queues: Sequence[Step]) -> Iterator[Finding]:
     if not settings.broker_url and not is_running(settings.home_path):
         yield Finding("broker", is_ok=True, told="embedded; it is started when it is needed")
         return
@@ -101,7 +102,7 @@ def _broker_and_workers(settings: Settings) -> Iterator[Finding]:
     finally:
         app.close()
     yield Finding("broker", is_ok=True, told=f"answered within {time.monotonic() - started_at:.1f} s")
-    for step in STEPS:
+    for step in queues:
         is_served = str(step) in served
         told = "a worker answers" if is_served else "no worker answers"
         yield Finding(f"queue {step}", is_served, told, "" if is_served else f"voxqueue worker --queue {step}")

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.stages import Step
+from pipeline.stages import STEPS, Step
 from workers import log
 from workers.cli.jobs import AsJson
 from workers.cli.outcome import Exit
@@ -74,11 +74,16 @@ def migrate(to: Annotated[str, typer.Option("--to", help="A revision, or base: a
     print(f"{database.url.render_as_string(hide_password=True)} is at {migrations.current_revision(database)}")
 
 
-def doctor(as_json: AsJson = False) -> None:
+def doctor(
+    queue: Annotated[
+        list[Step] | None, typer.Option(help="Ask only for a worker of this queue; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Check all that transcribing takes, and say what to do where something is wrong (exit status 3)."""
     from workers.doctor import examine  # noqa: PLC0415  # it imports what the others don't need
 
-    findings = examine(settings())
+    findings = examine(settings(), queue or STEPS)
     if as_json:
         print_json({"ok": all(each.is_ok for each in findings), "checks": [each.document for each in findings]})
     else:
