@@ -51,6 +51,7 @@ class FormatOptions(Options):
 
     max_pause_s: float = Field(1.0, gt=0, le=10, description="A longer pause starts a new utterance.")
     max_utterance_s: float = Field(15.0, gt=1, le=60, description="A longer utterance is cut at a sentence or pause.")
+    numbers: bool = Field(default=True, description="Write numbers in digits where the model spells them out.")
 
 
 class JobOptions(Options):

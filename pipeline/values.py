@@ -110,12 +110,18 @@ Emissions = CtcEmissions | AttentionEmissions
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word as decoded or as formatted, with a confidence between 0 and 1."""
+    """A word as decoded or as formatted, with a confidence between 0 and 1.
+
+    Where format wrote several spoken words in another form, such as a number, `text` is that form (it may hold
+    spaces), `spoken` what was said, and `kind` what it stands for: `money`, `date`, `phone`, ...
+    """
 
     text: str
     start_s: float
     end_s: float
     confidence: float
+    spoken: str | None = None
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pipeline.format.figures import NumberWriter, number_writer_for
 from pipeline.format.prose import Punctuator, punctuator_for
 from pipeline.format.sentences import utterance_cuts
 from pipeline.format.turns import runs_of, timelines
@@ -9,7 +10,7 @@ from pipeline.options import FormatOptions
 from pipeline.spec import ModelSpec
 from pipeline.values import Recording, Stream, Transcript, Utterance, Word, WordSegment
 
-__all__ = ["Punctuator", "format_transcript"]
+__all__ = ["NumberWriter", "Punctuator", "format_transcript"]
 
 
 def format_transcript(words: Stream[WordSegment], spec: ModelSpec, options: FormatOptions) -> Transcript:
@@ -20,12 +21,13 @@ def format_transcript(words: Stream[WordSegment], spec: ModelSpec, options: Form
     """
     recording = words.recording
     channels = timelines(words.segments, recording.duration_s)
+    writer = number_writer_for(spec, options)
     punctuator = punctuator_for(spec)
     separator = " " if spec.separates_words else ""
     utterances = [
         _utterance(recording, channel, part, separator)
         for channel, run in runs_of(channels, options.max_pause_s)
-        for part in utterance_cuts(punctuator.punctuate(run), options)
+        for part in utterance_cuts(punctuator.punctuate(writer.write(run)), options)
     ]
     # Each channel was cut by itself, so the order of the conversation is made here.
     utterances.sort(key=lambda utterance: (utterance.start_s, utterance.channel))

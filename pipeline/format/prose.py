@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from pipeline.format.figures import written_case
+from pipeline.format.numbers import NumberKind
 from pipeline.spec import CtcVocabulary, ModelSpec
 from pipeline.values import Word
 from pipeline.writing import ends_sentence
+
+_AS_TYPED = frozenset({NumberKind.EMAIL, NumberKind.URL})
 
 
 class Punctuator(Protocol):
@@ -32,8 +36,9 @@ class SentenceCase:
 
     def punctuate(self, words: Sequence[Word]) -> Sequence[Word]:
         """See `Punctuator.punctuate`."""
-        texts = [self._cased(word.text.lower()) for word in words]
-        texts[0] = texts[0][:1].upper() + texts[0][1:]
+        texts = [written_case(word.text, word.kind) if word.kind else self._cased(word.text.lower()) for word in words]
+        if words[0].kind not in _AS_TYPED:
+            texts[0] = texts[0][:1].upper() + texts[0][1:]
         # Capitals within a sentence need a trained model: names can't be told from other words here.
         if not ends_sentence(texts[-1]):
             texts[-1] += "."

@@ -20,6 +20,10 @@ def _rounded(value: float) -> float:
     return round(value, _DECIMALS) + 0.0
 
 
+def _is_absent(value: str | None) -> bool:
+    return value is None
+
+
 Seconds = Annotated[float, Field(description="From the start of the recording."), AfterValidator(_rounded)]
 Confidence = Annotated[float, Field(ge=0, le=1), AfterValidator(_rounded)]
 
@@ -29,12 +33,14 @@ class _Part(BaseModel):
 
 
 class DocumentWord(_Part):
-    """A word of a segment."""
+    """A word of a segment; `spoken` and `kind` are there only where it is written otherwise than it was said."""
 
     text: str
     start_s: Seconds
     end_s: Seconds
     confidence: Confidence
+    spoken: str | None = Field(None, exclude_if=_is_absent)
+    kind: str | None = Field(None, exclude_if=_is_absent)
 
 
 class DocumentSegment(_Part):
@@ -131,5 +137,7 @@ def _utterance(segment: DocumentSegment) -> Utterance:
         end_s=segment.end_s,
         text=segment.text,
         confidence=segment.confidence,
-        words=tuple(Word(word.text, word.start_s, word.end_s, word.confidence) for word in segment.words),
+        words=tuple(
+            Word(word.text, word.start_s, word.end_s, word.confidence, word.spoken, word.kind) for word in segment.words
+        ),
     )

@@ -1,7 +1,7 @@
 """The command `voxqueue`.
 
 `app` is the program and what it exits with, `session` opens what a command works with, `transcribe`, `jobs`, `service`,
-`scoring` and `showcase` are its commands, `progress` and `tables` show what goes on.
+`scoring`, `formatting` and `showcase` are its commands, `progress` and `tables` show what goes on.
 """
 
 from workers.cli.program import app, main

@@ -5,7 +5,8 @@ confidences need no aligning, as each number is a span of word indices. `scan` w
 rules in order.
 """
 
+from pipeline.format.numbers.dates import MONTHS
 from pipeline.format.numbers.rule import NumberKind
 from pipeline.format.numbers.scan import NumberSpan, find_numbers
 
-__all__ = ["NumberKind", "NumberSpan", "find_numbers"]
+__all__ = ["MONTHS", "NumberKind", "NumberSpan", "find_numbers"]

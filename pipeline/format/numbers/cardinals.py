@@ -11,8 +11,8 @@ from pipeline.format.numbers.lexicon import (
     END,
     ENDS_HERE,
     ONE,
+    TENS,
     TWO_DIGITS,
-    VALUES,
     any_of,
     digits_of,
     value_of,
@@ -49,9 +49,9 @@ _NO_NAMES = words(
     "minutes hours days years times more percent dollars the a which"
 )
 # The name of the street is up to four words, none of which goes on with another matter.
-_NAME = rf"(?!{any_of([*_NO_NAMES, *VALUES])})[a-z']+ "
+_NAME = rf"(?!{any_of(_NO_NAMES)})[a-z']+ "
 # "forty second street" is the 42nd, not number 40.
-_STREET_AHEAD = rf"(?!(?<=ty) {_UNIT_ORDINALS})(?= (?:{_NAME}){{1,4}}{_STREET}| broadway)"
+_STREET_AHEAD = rf"(?!(?<={TENS}) {_UNIT_ORDINALS})(?= (?:{_NAME}){{1,4}}{_STREET}| broadway)"
 _UNITS = any_of(words("year years month months minute minutes hour hours day days week weeks second seconds"))
 _VAGUE = rf"(?! (?:something|somethings|odd|fold|or so){END})"
 _ADDRESS_BEFORE = any_of(["live at", "lives at", "address is", "address is at", "located at", "deliver to", "ship to"])

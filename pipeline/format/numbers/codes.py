@@ -12,6 +12,7 @@ from pipeline.format.numbers.lexicon import (
     TWO_DIGITS,
     any_of,
     digits_of,
+    encoded,
     with_letter_o,
     words,
 )
@@ -65,7 +66,7 @@ def _joined(spoken: str) -> str:
 
 
 def _is_letter(part: str) -> bool:
-    return len(part) == 1 and part != "o"
+    return part.isalpha() and len(part) == 1 and part != "o"
 
 
 def _code(match: re.Match[str]) -> str | None:
@@ -75,7 +76,7 @@ def _code(match: re.Match[str]) -> str | None:
 
 
 def _product(match: re.Match[str]) -> str:
-    return _joined(match[0].replace(" to ", " two "))
+    return _joined(match[0].replace(" to ", encoded(" two ")))
 
 
 def _form(match: re.Match[str]) -> str:

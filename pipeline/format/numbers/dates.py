@@ -112,8 +112,9 @@ def _numeric(match: re.Match[str]) -> str:
 
 def _expiry(match: re.Match[str]) -> str:
     year = match["year"]
-    century = "thousand" in year or (len(year.split()) > 1 and year.startswith("twenty t"))
-    return f"{value_of(match['month']):02}/{year_of(year) if century else f'{value_of(year):02}'}"
+    # "Twenty six" is 26, "twenty twenty six" is 2026.
+    short = re.fullmatch(TWO_DIGITS, year)
+    return f"{value_of(match['month']):02}/{value_of(year) if short else year_of(year)}"
 
 
 RULES: tuple[Rule, ...] = (

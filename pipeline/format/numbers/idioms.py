@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.format.numbers.lexicon import END, ONE, any_of
+from pipeline.format.numbers.lexicon import END, ONE, any_of, decoded
 from pipeline.format.numbers.rule import NumberKind, Rule, rule
 
 _WRITTEN = {
@@ -22,7 +22,7 @@ _TO_AN_EARLIER_HOUR = rf"(?:ten to {ONE}|twenty(?: five)? to {_HOUR})"
 
 
 def _written(match: re.Match[str]) -> str:
-    return _WRITTEN[match[0]]
+    return _WRITTEN[decoded(match[0])]
 
 
 def _as_said(match: re.Match[str]) -> str:

@@ -1,11 +1,13 @@
 """English number words: their values, and the patterns from which all rules are built.
 
-Patterns match lower-case words with one space between them. A pattern never matches a line feed, which stands where
-an expression must not go on: at the end of a sentence and in a long pause.
+Patterns match lower-case words with one space between them, in which each number word is one sign (see `encoded`),
+so that a class of number words is a set of characters: patterns nest deeply, and still compile and match fast. A
+pattern never matches a line feed, which stands where an expression must not go on: at the end of a sentence and in a
+long pause.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 END = r"(?![\w'])"
@@ -21,11 +23,19 @@ _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 SCALES: Mapping[str, int] = MappingProxyType(
     {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 )
-VALUES: Mapping[str, int] = MappingProxyType(
-    {"zero": 0, "oh": 0, "o": 0}
-    | {word: value for value, word in enumerate(_ONES, 1)}
+_NAMED = (
+    {word: value for value, word in enumerate(_ONES, 1)}
     | {word: value for value, word in enumerate(_TEENS, 10)}
-    | {word: 10 * value for value, word in enumerate(_TENS, 2)},
+    | {word: 10 * value for value, word in enumerate(_TENS, 2)}
+)
+_FIRST_SIGN = 0xE000
+SIGNS: Mapping[str, str] = MappingProxyType({word: chr(_FIRST_SIGN + value) for word, value in _NAMED.items()})
+"""The sign of each number word: characters for private use, which are no letters to a pattern."""
+_WORDS: Mapping[int, str] = MappingProxyType({ord(sign): word for word, sign in SIGNS.items()})
+_WHOLE = re.compile(rf"(?<![\w'])(?:{'|'.join(SIGNS)})(?![\w'])")
+
+VALUES: Mapping[str, int] = MappingProxyType(
+    {"zero": 0, "oh": 0, "o": 0} | _NAMED | {SIGNS[word]: value for word, value in _NAMED.items()},
 )
 
 
@@ -39,10 +49,24 @@ def any_of(words: Iterable[str]) -> str:
     return f"(?:{'|'.join(words)}){END}"
 
 
-ONE = any_of(_ONES)
-TEEN = any_of(_TEENS)
-TENS = any_of(_TENS)
-DIGIT = any_of(["zero", "oh", "o", *_ONES])
+def encoded(text: str) -> str:
+    """`text`, or the source of a pattern, with each number word from `one` to `ninety` as its sign."""
+    return _WHOLE.sub(lambda word: SIGNS[word[0]], text)
+
+
+def decoded(text: str) -> str:
+    """The words again of what was `encoded`."""
+    return text.translate(_WORDS)
+
+
+def _range(words: Sequence[str]) -> str:
+    return f"[{''.join(SIGNS[word] for word in words)}]"
+
+
+ONE = _range(_ONES)
+TEEN = _range(_TEENS)
+TENS = _range(_TENS)
+DIGIT = rf"(?:{ONE}|{any_of(['zero', 'oh', 'o'])})"
 SCALE = any_of(SCALES)
 TWO_DIGITS = rf"(?:{TENS}(?: {ONE})?|{TEEN})"
 """10 to 99."""

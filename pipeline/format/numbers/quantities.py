@@ -3,7 +3,19 @@
 import re
 from fractions import Fraction
 
-from pipeline.format.numbers.lexicon import CARDINAL, DIGIT, END, ITEM, SCALE, SCALES, digits_of, grouped, value_of
+from pipeline.format.numbers.lexicon import (
+    CARDINAL,
+    DIGIT,
+    END,
+    ITEM,
+    SCALE,
+    SCALES,
+    decoded,
+    digits_of,
+    encoded,
+    grouped,
+    value_of,
+)
 
 _PARTS = {
     "half": Fraction(1, 2),
@@ -25,7 +37,10 @@ QUANTITY = rf"(?:{DECIMAL}|{MIXED}|{CARDINAL})(?: {SCALE})?"
 """A number that may stand before a unit; zero has to be said as `zero`."""
 
 _MIXED = re.compile(
-    rf"(?P<whole>{CARDINAL}) and (?P<count>{'|'.join(_COUNTS)}) (?P<part>{'|'.join(_PARTS)})(?: (?P<scale>{SCALE}))?"
+    encoded(
+        rf"(?P<whole>{CARDINAL}) and (?P<count>{'|'.join(_COUNTS)}) (?P<part>{'|'.join(_PARTS)})"
+        rf"(?: (?P<scale>{SCALE}))?"
+    )
 )
 _POINT = re.compile(rf"(?:(?P<whole>.+) )?point(?P<digits>(?: {ITEM})+)(?: (?P<scale>{SCALE}))?")
 _ROUND = re.compile(r"(?P<whole>.+) (?P<scale>million|billion|trillion)")
@@ -40,7 +55,7 @@ def is_small(spoken: str) -> bool:
 
 
 def written_quantity(spoken: str, *, vulgar: bool = False) -> str:
-    """`spoken` (a whole match of `QUANTITY`) in digits: `3.5 million`, `1,200,000`, `2.5`, or `2 1/2` if `vulgar`."""
+    """`spoken`, a `QUANTITY`, in digits: `3.5 million`, `1,200,000`, and `2.5`, or `2 1/2` if `vulgar`."""
     if point := _POINT.fullmatch(spoken):
         whole = value_of(point["whole"] or "zero")
         return _scaled(f"{grouped(whole)}.{digits_of(point['digits'])}", point["scale"])
@@ -54,7 +69,7 @@ def written_quantity(spoken: str, *, vulgar: bool = False) -> str:
 
 def _mixed(mixed: re.Match[str], *, vulgar: bool) -> str:
     whole = value_of(mixed["whole"])
-    part = _COUNTS[mixed["count"]] * _PARTS[mixed["part"]]
+    part = _COUNTS[decoded(mixed["count"])] * _PARTS[mixed["part"]]
     if not mixed["scale"] and (vulgar or part.denominator % 3 == 0):
         return f"{grouped(whole)} {part}"
     return _scaled(f"{float(whole + part):,.10g}", mixed["scale"])

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pipeline.format.numbers.lexicon import END, decoded, encoded
+
 CONTEXT_CHARACTERS = 80
 """How far back a rule looks for the words that tell what a number is."""
 
@@ -51,11 +53,10 @@ class Rule:
         if self.before and not self.before.search(text, max(0, start - CONTEXT_CHARACTERS), start):
             return None
         written = self.write(match)
-        return None if written is None else (match.end(), written)
+        return None if written is None else (match.end(), decoded(written))
 
 
 def rule(kind: NumberKind, pattern: str, write: Write, before: str | None = None) -> Rule:
     """A rule of pattern sources; a match always ends with a word, and `before` ends just before the match."""
-    return Rule(
-        kind, re.compile(rf"{pattern}(?![\w'])"), write, re.compile(rf"(?:^|\s)(?:{before})\s$") if before else None
-    )
+    context = re.compile(encoded(rf"(?:^|\s)(?:{before})\s$")) if before else None
+    return Rule(kind, re.compile(encoded(pattern) + END), write, context)

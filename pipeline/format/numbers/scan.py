@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from pipeline.format.numbers import cardinals, codes, dates, digits, idioms, measures, money, ordinals, times, web
-from pipeline.format.numbers.lexicon import VALUES
+from pipeline.format.numbers.lexicon import SIGNS, VALUES
 from pipeline.format.numbers.rule import NumberKind, Rule
 
 _RULES: tuple[Rule, ...] = (
@@ -59,8 +59,7 @@ def find_numbers(words: Sequence[str], breaks: Collection[int] = ()) -> list[Num
 
 
 def _found(words: Sequence[str], breaks: Collection[int]) -> Iterator[NumberSpan]:
-    text = _joined(words, breaks)
-    starts = list(accumulate((len(word) + 1 for word in words[:-1]), initial=0))
+    text, starts = _joined(words, breaks)
     has_address = not _WEB_SIGNS.isdisjoint(words)
     index = 0
     while index < len(words):
@@ -85,6 +84,9 @@ def _first(rules: Sequence[Rule], text: str, start: int) -> tuple[NumberKind, in
     return None
 
 
-def _joined(words: Sequence[str], breaks: Collection[int]) -> str:
-    """The words as one text, with a line feed before each word that starts anew."""
-    return "".join(("\n" if index in breaks else " " if index else "") + word for index, word in enumerate(words))
+def _joined(words: Sequence[str], breaks: Collection[int]) -> tuple[str, list[int]]:
+    """The words as one encoded text, with a line feed before each that starts anew, and where each one starts."""
+    signs = [SIGNS.get(word, word) for word in words]
+    starts = list(accumulate((len(sign) + 1 for sign in signs[:-1]), initial=0))
+    text = "".join(("\n" if index in breaks else " " if index else "") + sign for index, sign in enumerate(signs))
+    return text, starts

@@ -25,7 +25,7 @@ _WORD = rf"{_PLAIN}(?: {ITEM})*"
 _SPELLED = rf"{_CHARACTER}(?: {_CHARACTER})+(?: {_PLAIN})?"
 # A letter before a word is an initial, unless it is a word itself.
 _INITIAL = rf"[b-hj-z] {_WORD}"
-_UNIT = rf"(?:{_WORD}|{_SPELLED}|{_INITIAL}|[a-z0-9]{END})"
+_UNIT = rf"(?:{_WORD}|{_SPELLED}|{_INITIAL}|{_CHARACTER})"
 _JOIN = any_of(["dot", "period", "underscore", "dash", "hyphen", "minus", "plus"])
 _LOCAL = rf"(?!{_NOT_LOCAL} at){_UNIT}(?: {_JOIN} {_UNIT})*"
 _TLD = any_of(

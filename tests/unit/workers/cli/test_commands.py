@@ -32,6 +32,7 @@ COMMANDS = [
     "migrate",
     "doctor",
     "evaluate",
+    "format",
     "demo",
 ]
 
@@ -197,3 +198,20 @@ def test_the_health_door_answers_for_itself_only() -> None:
         with pytest.raises(ConfigurationError, match=str(door.server_port)):
             _health_door(door.server_port)
         door.shutdown()
+
+
+def test_lines_are_written_with_numbers_and_punctuation() -> None:
+    lines = "it costs nineteen dollars and ninety nine cents\n\nno one knows\n"
+    ran = CliRunner().invoke(app, ["format"], input=lines)
+    assert (ran.exit_code, ran.output) == (Exit.OK, "It costs $19.99.\n\nNo one knows.\n")
+    ran = CliRunner().invoke(app, ["format", "--only", "numbers"], input=lines)
+    assert ran.output == "it costs $19.99\n\nno one knows\n"
+
+
+def test_programs_get_the_spans_of_a_line() -> None:
+    ran = CliRunner().invoke(app, ["format", "--json"], input="dial nine one one\n")
+    assert json.loads(ran.output) == {
+        "text": "Dial 911.",
+        "tokens": ["dial", "nine", "one", "one"],
+        "spans": [{"start": 1, "end": 4, "spoken": "nine one one", "written": "911", "kind": "digits"}],
+    }

@@ -4,11 +4,13 @@ import re
 from time import perf_counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.format.numbers import NumberKind, NumberSpan, find_numbers
 from tests.unit.pipeline.format.numbers import spoken
+
+unhurried = settings(deadline=None, max_examples=80)
 
 
 def only(sentence: str) -> NumberSpan:
@@ -22,6 +24,7 @@ def written(sentence: str) -> str:
     return only(sentence).written
 
 
+@unhurried
 @given(st.integers(10, 10**12 - 1), st.sampled_from(["", " and"]))
 def test_every_cardinal_is_written_with_its_value(value: int, joiner: str) -> None:
     said = spoken.cardinal(value, joiner=joiner)
@@ -48,6 +51,7 @@ def test_all_ordinals_from_the_tenth_on_are_digits() -> None:
         assert [int(re.sub(r"\D", "", each)) for each in found] == ([value] if value >= 10 else [])
 
 
+@unhurried
 @given(st.integers(1, 10**6 - 1), st.integers(1, 99))
 def test_amounts_of_money_hold_dollars_and_cents(dollars: int, cents: int) -> None:
     said = f"{spoken.cardinal(dollars)} dollars and {spoken.cardinal(cents)} cents"
@@ -75,23 +79,27 @@ def test_every_minute_of_the_day_is_a_time() -> None:
             assert written(f"come {clock} a m please") == f"{hour}:{minute:02} a.m."
 
 
+@unhurried
 @given(st.from_regex(r"[2-9][0-9]{9}", fullmatch=True), st.sampled_from(["zero", "oh"]))
 def test_ten_digits_are_a_telephone_number(number: str, zero: str) -> None:
     span = only(f"call me at {spoken.digits(number, zero)} please")
     assert (span.written, span.kind) == (f"{number[:3]}-{number[3:6]}-{number[6:]}", NumberKind.PHONE)
 
 
+@unhurried
 @given(st.from_regex(r"[0-9]{4,12}", fullmatch=True))
 def test_account_numbers_keep_every_digit(number: str) -> None:
     assert written(f"my account number is {spoken.digits(number)}") == number
 
 
+@unhurried
 @given(st.from_regex(r"4[0-9]{15}", fullmatch=True))
 def test_card_numbers_stand_in_groups_of_four(number: str) -> None:
     groups = " ".join(number[start : start + 4] for start in range(0, 16, 4))
     assert written(f"my card number is {spoken.digits(number, 'oh')}") == groups
 
 
+@unhurried
 @given(st.integers(0, 200), st.from_regex(r"[0-9]{1,4}", fullmatch=True))
 def test_decimals_and_percentages_keep_every_digit(whole: int, decimals: str) -> None:
     said = f"{spoken.cardinal(whole)} point {spoken.digits(decimals)}"
@@ -120,6 +128,7 @@ WORDS = sorted(
 )
 
 
+@unhurried
 @given(st.lists(st.sampled_from([*WORDS, "hundred", "thousand", "oh", "double", "first", "p", "m", "uh"]), max_size=14))
 def test_spans_are_in_order_and_say_what_was_said(words: list[str]) -> None:
     end = 0

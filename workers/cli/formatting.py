@@ -1,0 +1,32 @@
+"""`voxqueue format`: raw words as they are written, to try out the rules of formatting."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from pipeline.format.lines import FormattedLine, Part, format_line
+from workers.cli.jobs import AsJson
+
+Only = Annotated[Part | None, typer.Option(help="Do this part alone.")]
+
+
+def format_words(only: Only = None, as_json: AsJson = False) -> None:
+    """Read raw words on standard input, a line a sentence, and print each line as it is written.
+
+    --json prints {"text", "tokens", "spans": [{"start", "end", "spoken", "written", "kind"}]} a line; a span is the
+    tokens from start up to but without end.
+
+        echo "it costs nineteen dollars and ninety nine cents" | voxqueue format --only numbers
+    """
+    parts = tuple(Part) if only is None else (only,)
+    for line in sys.stdin:
+        formatted = format_line(line, parts)
+        print(_document(formatted) if as_json else formatted.text)
+
+
+def _document(line: FormattedLine) -> str:
+    spans = [asdict(span) for span in line.spans]
+    return json.dumps({"text": line.text, "tokens": line.tokens, "spans": spans}, ensure_ascii=False)
