@@ -28,6 +28,16 @@ def plan(speech: Sequence[Stretch], probability: NDArray[np.float32], options: P
     return pack(pieces, _windows(options.max_gap_s), longest)
 
 
+def widen(planned: Sequence[Stretch], total: int, options: PreprocessOptions) -> list[Stretch]:
+    """A recording that is one segment in little else is read whole, if it fits a window: nothing is won by cutting it.
+
+    Models of 30 s windows are trained on speech with its surroundings, and cost the same for a second and for thirty.
+    """
+    longest = int(options.max_segment_s * SAMPLE_RATE_HZ) // WINDOW
+    is_most = len(planned) == 1 and 2 * (planned[0][1] - planned[0][0]) >= total
+    return [(0, total)] if is_most and total <= longest else list(planned)
+
+
 def find_speech(probability: NDArray[np.float32], options: PreprocessOptions) -> list[Stretch]:
     """Stretches of speech: entered at the threshold, left below it once a whole `min_silence_s` stayed quiet."""
     enter, leave = options.speech_threshold, max(options.speech_threshold - HYSTERESIS, LOWEST_LEAVE)

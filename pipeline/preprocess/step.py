@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.audio import Limits
 from pipeline.options import PreprocessOptions
 from pipeline.preprocess import level, loudness
 from pipeline.preprocess.ingest import Ingested, Relation, ingest
 from pipeline.preprocess.loudness import HOP
-from pipeline.preprocess.segments import Stretch, find_speech, plan
+from pipeline.preprocess.segments import Stretch, find_speech, plan, widen
 from pipeline.preprocess.spool import FULL_SCALE, Track
 from pipeline.preprocess.tones import is_tone
 from pipeline.preprocess.vad import WINDOW, SileroVad, find_model
@@ -50,8 +49,7 @@ def preprocess(
     the stream is, once. `on_progress` hears 0 to 1 and may raise to stop the work. Raises an InputError of
     `pipeline.errors` for a recording that can't be used, ModelNotFound or ModelMismatch for the detector.
     """
-    limits = Limits(options.max_duration_s, options.max_channels)
-    ingested = ingest(source, limits, lambda share: on_progress(DECODED * share))
+    ingested = ingest(source, options, lambda share: on_progress(DECODED * share))
     channels, tracks = _tracks(ingested, options)
     levels = [loudness.measure(track.blocks(BLOCK)) for track in tracks]
     on_progress(LEVELLED)
@@ -65,7 +63,11 @@ def preprocess(
             probability = vad.probability(_amplified(track, gain, watch))
             speech = [each for each in find_speech(probability, options) if not is_tone(track, *_samples(each, track))]
             speech_gain = level.speech_gain(levels[order], [_samples(each, track) for each in speech])
-            stretches = [_samples(each, track) for each in plan(speech, probability, options)]
+            planned = plan(speech, probability, options)
+            # Beside another channel, the silence of this one may hold a quiet copy of the other speaker.
+            if len(tracks) == 1:
+                planned = widen(planned, len(probability), options)
+            stretches = [_samples(each, track) for each in planned]
             cuts += [_Cut(start, channels[order].index, stop, track, speech_gain) for start, stop in stretches]
         watch(1.0)
     cuts.sort(key=lambda cut: (cut.start, cut.channel))

@@ -192,13 +192,15 @@ def test_progress_grows_to_one_and_may_stop_the_work() -> None:
 @pytest.mark.parametrize("read_them", [True, False])
 def test_no_file_is_left_open_or_on_disk(read_them: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    # What earlier tests left to the collector must not be counted as open before and closed after.
+    gc.collect()
     before = len(list(Path("/proc/self/fd").iterdir()))
     stream = preprocess(CALL, OPTIONS)
     if read_them:
         assert len(list(stream.segments)) > 1
     del stream
     gc.collect()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
     assert list(tmp_path.iterdir()) == []
 
 

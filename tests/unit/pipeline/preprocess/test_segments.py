@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.options import PreprocessOptions
-from pipeline.preprocess.segments import find_speech, pack, pad, plan, split
+from pipeline.preprocess.segments import find_speech, pack, pad, plan, split, widen
 
 OPTIONS = PreprocessOptions()
 WINDOW_S = 512 / 16_000
@@ -76,3 +76,15 @@ def test_plan_covers_all_speech_in_order_within_the_limit(
     assert covered.max(initial=0) <= 1
     assert all(covered[start:end].all() for start, end in speech)
     assert planned == sorted(planned)
+
+
+def test_a_short_recording_that_is_mostly_one_segment_is_read_whole() -> None:
+    assert widen([(10, 60)], 100, PreprocessOptions()) == [(0, 100)]
+
+
+def test_little_speech_several_segments_and_long_recordings_stay_as_they_were_cut() -> None:
+    options = PreprocessOptions()
+    assert widen([(10, 40)], 100, options) == [(10, 40)]
+    assert widen([(0, 40), (60, 100)], 100, options) == [(0, 40), (60, 100)]
+    assert widen([(0, 900)], 1000, options) == [(0, 900)]
+    assert widen([], 100, options) == []
