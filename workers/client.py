@@ -99,7 +99,7 @@ class Client:
         details.setdefault("file_name", _name_of(source))
         job_id = str(uuid4())
         try:
-            job = NewJob(id=job_id, source=self._keep(job_id, source), options=chosen, **details)
+            job = _new_job(job_id, self._keep(job_id, source), chosen, details)
             made_id = self.runtime.jobs.create(job)
         except BaseException:
             self.runtime.store.delete_job(job_id)
@@ -207,7 +207,21 @@ def _name_of(source: Source) -> str:
     if isinstance(source, bytes):
         return "recording"
     path = source if isinstance(source, str | os.PathLike) else getattr(source, "name", "")
-    return Path(path).name if isinstance(path, str | os.PathLike) and Path(path).name else "recording"
+    name = Path(path).name if isinstance(path, str | os.PathLike) else ""
+    # Names of files are bytes, and need not be text.
+    return os.fsencode(name).decode(errors="replace") or "recording"
+
+
+def _new_job(job_id: str, source: ArtifactRef, options: JobOptions, details: JobDetails) -> NewJob:
+    try:
+        return NewJob(id=job_id, source=source, options=options, **details)
+    except ValidationError as error:
+        raise _invalid(error) from error
+
+
+def _invalid(error: ValidationError) -> InvalidOptions:
+    first = error.errors()[0]
+    return InvalidOptions(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
 
 
 def _options(options: Options | None, roles: Roles) -> JobOptions:
@@ -219,8 +233,7 @@ def _options(options: Options | None, roles: Roles) -> JobOptions:
         document["preprocess"]["roles"] = tuple(roles)
         return JobOptions.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidOptions(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise _invalid(error) from error
 
 
 @cache

@@ -8,6 +8,7 @@ VoxqueueError
 │   ├── NotAllowedInState         NOT_ALLOWED_IN_STATE
 │   ├── IdempotencyConflict       IDEMPOTENCY_CONFLICT
 │   ├── FileNotReadable           FILE_NOT_READABLE
+│   ├── FileNotWritable           FILE_NOT_WRITABLE
 │   └── WaitTimeout               WAIT_TIMEOUT
 ├── ConfigurationError    a setting is missing or wrong                 CONFIGURATION
 ├── DatabaseAway          the database does not answer (transient)      DATABASE_AWAY
@@ -57,6 +58,12 @@ class FileNotReadable(RequestError, OSError):
     """The file can't be read."""
 
     code = "FILE_NOT_READABLE"
+
+
+class FileNotWritable(RequestError, OSError):
+    """The file can't be written."""
+
+    code = "FILE_NOT_WRITABLE"
 
 
 class WaitTimeout(RequestError, TimeoutError):

@@ -54,7 +54,8 @@ def read_manifest(path: Path) -> list[ManifestLine]:
         FileNotReadable: it can't be read, or a line of it is not what it should be.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines(): JSON may hold line separators of Unicode as they are.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise FileNotReadable(f"{path.name}: {error}") from error
     return [_line(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]

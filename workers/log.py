@@ -40,12 +40,17 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
     return {**(_identity.get() or {}), **extra}
 
 
+def _one_word(value: object) -> str:
+    text = str(value)
+    return text if text.isprintable() and " " not in text else json.dumps(text, ensure_ascii=False)
+
+
 class _TextLines(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name is logging's
-        fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
+        fields = " ".join(f"{name}={_one_word(value)}" for name, value in _fields(record).items())
         return f"{super().formatMessage(record)} {fields}".rstrip()
 
 

@@ -1,19 +1,26 @@
 """Configuration, read once from `VOXQUEUE_*` variables, checked, frozen; the only reader of the environment."""
 
 import hashlib
+import math
 import os
 import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from workers.errors import ConfigurationError
 
 # The kernel's limit on the path of a Unix socket, less the byte that ends it.
 _LONGEST_SOCKET_PATH = 107
+_SCHEMES = {
+    "database_url": ("sqlite", "postgresql", "postgresql+psycopg", "postgres"),
+    "broker_url": ("redis", "rediss", "redis+socket"),
+}
 
 
 class Settings(BaseSettings):
@@ -37,7 +44,7 @@ class Settings(BaseSettings):
     threads: int = Field(0, ge=0, description="Threads of the acoustic model; 0: all cores.")
 
     lease_s: float = Field(30.0, gt=0, description="A step whose worker is silent this long is given to another.")
-    heartbeat_s: float = Field(5.0, gt=0)
+    heartbeat_s: float = Field(5.0, gt=0, validate_default=True, description="Shorter than the lease.")
     reap_s: float = Field(2.0, gt=0, description="How often the dispatcher looks for lost steps.")
     republish_s: float = Field(30.0, gt=0, description="A ready step that no one takes is announced again after this.")
     step_deadline_s: float = Field(4 * 3600.0, gt=0, description="No step may run longer, heartbeat or not.")
@@ -48,6 +55,21 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
+
+    @field_validator("database_url", "broker_url")
+    @classmethod
+    def _check_url(cls, url: str, info: ValidationInfo) -> str:
+        schemes = _SCHEMES[str(info.field_name)]
+        if url and _scheme_of(url) not in schemes:
+            raise ValueError(f"not a URL that starts with {', '.join(f'{each}://' for each in schemes)}")
+        return url
+
+    @field_validator("heartbeat_s")
+    @classmethod
+    def _check_heartbeat(cls, heartbeat_s: float, info: ValidationInfo) -> float:
+        if heartbeat_s >= info.data.get("lease_s", math.inf):
+            raise ValueError("a heartbeat must come before the lease is over (VOXQUEUE_LEASE_S)")
+        return heartbeat_s
 
     @property
     def home_path(self) -> Path:
@@ -90,14 +112,25 @@ def read_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         variable = f"VOXQUEUE_{str(first['loc'][0]).upper()}"
-        message = f"{variable}={first['input']!r}: {first['msg']}"
+        # A URL may hold a password.
+        shown = "" if variable.endswith("_URL") else f"={first['input']!r}"
+        message = f"{variable}{shown}: {str(first['msg']).removeprefix('Value error, ')}"
         raise ConfigurationError(message) from error
 
 
 def environment_of(chosen: Settings) -> dict[str, str]:
     """The environment of a process that is to read these settings: this one's, with every setting spelled out."""
     spelled = {f"VOXQUEUE_{name.upper()}": str(value) for name, value in chosen.model_dump(exclude_none=True).items()}
-    return {**os.environ, **spelled}
+    # A variable of a setting that is None here would be read there.
+    others = {name: value for name, value in os.environ.items() if not name.upper().startswith("VOXQUEUE_")}
+    return {**others, **spelled}
+
+
+def _scheme_of(url: str) -> str | None:
+    try:
+        return make_url(url).drivername
+    except (ArgumentError, ValueError):
+        return None
 
 
 @cache

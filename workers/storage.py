@@ -45,8 +45,8 @@ class LocalStore:
     def put(self, name: str, write: Callable[[BinaryIO], None]) -> ArtifactRef:
         """See `ArtifactStore.put`. A full disk is a matter of the moment: ResourceBusy."""
         folder = (self.root / name).parent
-        folder.mkdir(parents=True, exist_ok=True)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             return self._put(folder, name, write)
         except OSError as error:
             raise ResourceBusy(f"artifact store: {error.strerror}") from error

@@ -8,7 +8,7 @@ import typer
 
 from pipeline.stages import Step
 from workers.cli.session import open_client
-from workers.cli.tables import job_document, print_job, print_jobs, print_json
+from workers.cli.tables import job_document, print_job, print_jobs, print_json, write_file
 from workers.cli.transcribe import Format, Hotwords, Roles, check_format, check_readable, split_roles
 from workers.states import JobState
 
@@ -76,7 +76,7 @@ def result(
     if out is None:
         sys.stdout.write(text)
     else:
-        out.write_text(text, encoding="utf-8")
+        write_file(out, text)
 
 
 def cancel(job_id: JobId, as_json: AsJson = False) -> None:

@@ -4,6 +4,7 @@ import sys
 from typing import Protocol, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from workers.jobs import JobStatus, StepStatus
@@ -56,7 +57,7 @@ class LiveProgress:
     def show(self, job: JobStatus) -> None:
         """See `JobProgress.show`."""
         if job.id not in self._lines:
-            self._lines[job.id] = self._progress.add_task(job.file_name, total=1.0, steps="")
+            self._lines[job.id] = self._progress.add_task(escape(job.file_name), total=1.0, steps="")
         steps = " ".join(f"{step.name} {_mark(step)}" for step in job.steps)
         is_done = job.state is JobState.COMPLETED
         self._progress.update(self._lines[job.id], completed=1.0 if is_done else job.progress, steps=steps)
@@ -85,7 +86,9 @@ class PlainProgress:
                 continue
             self._shown[key] = step.state
             took = f" in {step.ended_at - step.started_at:.1f} s" if step.started_at and step.ended_at else ""
-            self._console.print(f"{job.file_name}: {step.name} {step.state}{took}", markup=False, highlight=False)
+            self._console.print(
+                f"{job.file_name}: {step.name} {step.state}{took}", markup=False, emoji=False, highlight=False
+            )
 
 
 def make_progress(*, is_wanted: bool = True) -> JobProgress:

@@ -8,11 +8,12 @@ import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from workers.cli.jobs import AsJson
 from workers.cli.outcome import Exit
 from workers.cli.session import WorkingSession
-from workers.cli.tables import print_json
+from workers.cli.tables import print_json, write_file
 from workers.cli.transcribe import check_readable
 from workers.client import Client
 from workers.evaluate import ManifestLine, Spoken, read_manifest, report, rtfx
@@ -64,16 +65,17 @@ def _spoken(client: Client, line: ManifestLine, job: JobStatus) -> Spoken:
 
 
 def _keep(path: Path, lines: list[ManifestLine], spoken: list[Spoken]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        for line, each in zip(lines, spoken, strict=True):
-            kept = {"id": line.id, "domain": each.domain, "text": each.reference, "hypothesis": each.hypothesis}
-            file.write(json.dumps(kept, ensure_ascii=False) + "\n")
+    kept = [
+        {"id": line.id, "domain": each.domain, "text": each.reference, "hypothesis": each.hypothesis}
+        for line, each in zip(lines, spoken, strict=True)
+    ]
+    write_file(path, "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in kept))
 
 
 def _print(figures: dict[str, Any]) -> None:
     table = Table("domain", "recordings", "WER", "CER", box=None)
     for name, row in [*figures["domains"].items(), ("all", figures["all"])]:
-        table.add_row(name, str(row["n"]), _percent(row["wer"]), _percent(row["cer"]))
+        table.add_row(Text(name), str(row["n"]), _percent(row["wer"]), _percent(row["cer"]))
     Console().print(table)
     if figures["all"]["rtfx"] is not None:
         print(f"{figures['all']['rtfx']:.1f} times faster than real time")

@@ -5,11 +5,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
+from workers.errors import FileNotWritable
 from workers.jobs import JobStatus
 
 # A job id is a UUID.
@@ -28,6 +31,19 @@ def print_json(value: object) -> None:
     print(json.dumps(value, ensure_ascii=False, default=str))
 
 
+def write_file(path: Path, text: str) -> None:
+    """Write a file, and the folders above it.
+
+    Raises:
+        FileNotWritable: that can't be done.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FileNotWritable(f"{path}: {error.strerror}") from error
+
+
 def print_jobs(jobs: Sequence[JobStatus]) -> None:
     """A line a job."""
     job_id = Column("job", no_wrap=True, min_width=_ID_WIDTH)
@@ -35,7 +51,8 @@ def print_jobs(jobs: Sequence[JobStatus]) -> None:
     for job in jobs:
         audio = f"{job.duration_s:.1f} s" if job.duration_s is not None else ""
         created = datetime.fromtimestamp(job.created_at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(job.id, job.file_name, job.state, f"{job.progress:.0%}", audio, created)
+        # As text: brackets in a name are no markup.
+        table.add_row(job.id, Text(job.file_name), job.state, f"{job.progress:.0%}", audio, created)
     _print(table)
 
 
@@ -45,10 +62,8 @@ def print_job(job: JobStatus) -> None:
     for step in job.steps:
         waited = _seconds(step.ready_at, step.started_at)
         ran = _seconds(step.started_at, step.ended_at)
-        error = step.error_code or ""
-        table.add_row(
-            step.name, step.state, f"{step.progress:.0%}", str(step.attempt), waited, ran, step.worker or "", error
-        )
+        worker, error = Text(step.worker or ""), step.error_code or ""
+        table.add_row(step.name, step.state, f"{step.progress:.0%}", str(step.attempt), waited, ran, worker, error)
     print(f"{job.id}  {job.file_name}  {job.state}  {job.progress:.0%}")
     if job.error_code:
         print(f"{job.error_code}: {job.error_message}")

@@ -10,6 +10,7 @@ from pipeline.render import OutputFormat
 from workers.cli.outcome import Exit, exit_status_of
 from workers.cli.progress import make_progress
 from workers.cli.session import WorkingSession
+from workers.cli.tables import write_file
 from workers.client import Client
 from workers.errors import FileNotReadable
 from workers.jobs import JobStatus
@@ -46,6 +47,9 @@ def transcribe(  # noqa: PLR0913, PLR0917  # each is an option of the command li
     names = split_roles(roles)
     for file in files:
         check_readable(file)
+    paths = [out / f"{file.stem}{SUFFIXES[chosen]}" if out else None for file in files]
+    if out and len(set(paths)) < len(paths):
+        raise typer.BadParameter("two recordings of one name would be written to one file", param_hint="--out")
     with WorkingSession() as session:
         options = {"decode": {"hotwords": tuple(hotword or ())}}
         made = [session.client.enqueue(file, options, roles=names) for file in files]
@@ -55,8 +59,8 @@ def transcribe(  # noqa: PLR0913, PLR0917  # each is an option of the command li
                 progress.show(job)
                 jobs[job.id] = job
         ended = [jobs[each.id] for each in made]
-        for file, job in zip(files, ended, strict=True):
-            deliver(session.client, job, chosen, out and out / f"{file.stem}{SUFFIXES[chosen]}")
+        for path, job in zip(paths, ended, strict=True):
+            deliver(session.client, job, chosen, path)
     status = max(map(exit_status_of, ended))
     if status is not Exit.OK:
         raise typer.Exit(status)
@@ -71,8 +75,7 @@ def deliver(client: Client, job: JobStatus, output_format: OutputFormat, path: P
     if path is None:
         sys.stdout.write(text)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    write_file(path, text)
     print(path)
 
 

@@ -26,7 +26,7 @@ def prepare(database: Database, *, is_ours: bool) -> None:
     """Make a database ready for use: an empty one, and in any case our own, is brought to the newest revision.
 
     Raises:
-        ConfigurationError: a database that others look after is at another revision.
+        ConfigurationError: a database that others look after is at another revision, or ours at one of a newer program.
         DatabaseAway: it does not answer.
     """
     revision = current_revision(database)
@@ -35,7 +35,10 @@ def prepare(database: Database, *, is_ours: bool) -> None:
     if revision is not None and not is_ours:
         message = f"the database is at revision {revision}, this program needs {head_revision()}: voxqueue migrate"
         raise ConfigurationError(message)
-    upgrade(database)
+    try:
+        upgrade(database)
+    except CommandError as error:
+        raise ConfigurationError(f"the database is at a revision that this program does not know: {error}") from error
 
 
 def downgrade(database: Database, revision: str = "base") -> None:

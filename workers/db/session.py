@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from workers.errors import DatabaseAway
+from workers.errors import ConfigurationError, DatabaseAway
 
 Result = TypeVar("Result")
 
@@ -27,7 +27,10 @@ _RETRYABLE_SQLSTATES = ("08", "40", "53", "57P", "55P03", "25P03")
 
 
 class Database:
-    """A database, and the two ways to use it: `run` a function in a transaction, or `read`."""
+    """A database, and the two ways to use it: `run` a function in a transaction, or `read`.
+
+    Making one raises ConfigurationError where there can be no folder for an SQLite file.
+    """
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
         self.url = make_url(url)
@@ -95,10 +98,17 @@ def _postgresql_engine(url: str, pool_size: int) -> Engine:
     )
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"VOXQUEUE_HOME: {folder}: {error.strerror}") from error
+
+
 def _sqlite_engine(url: str) -> Engine:
     database = make_url(url).database
     if database:
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(database).parent)
     engine = create_engine(url)
 
     @event.listens_for(engine, "connect")

@@ -1,7 +1,10 @@
 """What goes into and comes out of the job transactions: frozen values, no rows."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import dataclasses as checked
 
 from pipeline.options import JobOptions
 from pipeline.stages import Step
@@ -31,20 +34,30 @@ class ArtifactRef:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+# PostgreSQL keeps no NUL in a text.
+_Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+_Name = Annotated[_Text, Field(max_length=255)]
+_Tenant = Annotated[_Text, Field(min_length=1, max_length=64)]
+_Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+
+
+@checked.dataclass(frozen=True, slots=True, config=ConfigDict(allow_inf_nan=False))
 class NewJob:
-    """A job as it is handed in. `id` is made by the caller, so that handing in twice makes one job."""
+    """A job as it is handed in. `id` is made by the caller, so that handing in twice makes one job.
+
+    Making one raises pydantic's ValidationError for what one of the two databases would not keep.
+    """
 
     id: str
     source: ArtifactRef
-    file_name: str
+    file_name: _Text
     options: JobOptions = field(default_factory=JobOptions)
-    tenant: str = "default"
-    priority: int = 0
-    external_id: str | None = None
-    annotations: dict[str, Any] = field(default_factory=dict)
-    idempotency_key: str | None = None
-    expires_in_s: float | None = None
+    tenant: _Tenant = "default"
+    priority: _Int32 = 0
+    external_id: _Name | None = None
+    annotations: dict[str, JsonValue] = field(default_factory=dict)
+    idempotency_key: _Name | None = None
+    expires_in_s: Annotated[float, Field(gt=0)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

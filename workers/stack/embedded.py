@@ -30,7 +30,9 @@ _QUICKER = {"lease_s": 10.0, "heartbeat_s": 2.0, "reap_s": 0.5}
 def stack_settings(settings: Settings) -> Settings:
     """`settings` with shorter leases, unless someone chose their length."""
     chosen = settings.model_fields_set
-    return settings.model_copy(update={name: value for name, value in _QUICKER.items() if name not in chosen})
+    quicker = settings.model_copy(update={name: value for name, value in _QUICKER.items() if name not in chosen})
+    # A long heartbeat that someone chose needs the long lease.
+    return quicker if quicker.heartbeat_s < quicker.lease_s else settings
 
 
 class Stack:
