@@ -3,9 +3,9 @@
 The defaults are for two-party telephone calls. `JobOptions` is what travels with a job, as JSON.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Role = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -21,6 +21,11 @@ class PreprocessOptions(Options):
 
     roles: tuple[Role | None, ...] = Field((), description="Who speaks on channel 0, 1, ...")
     channel_mode: Literal["split", "mix"] = Field("split", description="Transcribe channels apart, or mixed to one.")
+    encoding: Literal["pcm_mulaw", "pcm_alaw", "pcm_s16le", "pcm_s16be", "gsm", "g722", "g729"] | None = Field(
+        None, description="What a file without a header is; it is then not looked for one."
+    )
+    sample_rate_hz: int | None = Field(None, ge=4000, le=384_000, description="Of a file without a header; else 8000.")
+    channels: int | None = Field(None, ge=1, le=64, description="Of a file without a header; else 1.")
     max_duration_s: float = Field(8 * 3600.0, gt=0, description="A longer recording is refused.")
     max_channels: int = Field(8, ge=1, le=64)
     speech_threshold: float = Field(0.5, gt=0, lt=1, description="Speech probability above which a frame is speech.")
@@ -29,6 +34,16 @@ class PreprocessOptions(Options):
     padding_s: float = Field(0.3, ge=0, le=1, description="Kept on both sides of speech, so that no sound is cut.")
     max_gap_s: float = Field(2.0, ge=0, le=10, description="Speech is joined into one segment over shorter gaps.")
     max_segment_s: float = Field(30.0, ge=5, le=30, description="Segments are packed up to this length.")
+
+    @model_validator(mode="after")
+    def _check_declared(self) -> Self:
+        if self.encoding is None and (self.sample_rate_hz or self.channels):
+            raise ValueError("sample_rate_hz and channels describe a file without a header: say its encoding as well")
+        if self.encoding in {"gsm", "g722", "g729"} and (self.channels or 1) > 1:
+            raise ValueError(f"{self.encoding} has one channel")
+        if self.encoding in {"g722", "g729"} and self.sample_rate_hz is not None:
+            raise ValueError(f"{self.encoding} has a sample rate of its own")
+        return self
 
 
 class InferenceOptions(Options):

@@ -1,7 +1,7 @@
 """From the bytes of a recording to blocks of samples: recognised by magic, checked, then decoded as a stream."""
 
 from pipeline.audio.cage import Cage
-from pipeline.audio.header import Limits
+from pipeline.audio.header import Declared, Limits
 from pipeline.audio.reader import AudioReader, open_audio
 
-__all__ = ["AudioReader", "Cage", "Limits", "open_audio"]
+__all__ = ["AudioReader", "Cage", "Declared", "Limits", "open_audio"]

@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.audio import wire
-from pipeline.audio.header import Limits
+from pipeline.audio.opening import Request
 from pipeline.audio.wire import Kind
 from pipeline.errors import DecoderCrash
 
@@ -46,10 +46,10 @@ class Cage:
 class CagedDecoder:
     """A `Decoder` in a process of its own; `resources` ends it."""
 
-    def __init__(self, file: BinaryIO, limits: Limits, cage: Cage, resources: ExitStack) -> None:
+    def __init__(self, request: Request, cage: Cage, resources: ExitStack) -> None:
         self.warnings: tuple[str, ...] = ()
         self._silence_s = cage.silence_s
-        self._process = _start(file, limits, cage)
+        self._process = _start(request, cage)
         resources.callback(self._end)
         assert self._process.stdout is not None
         self._pipe = self._process.stdout.fileno()
@@ -110,12 +110,13 @@ class CagedDecoder:
         self._process.stdout.close()
 
 
-def _start(file: BinaryIO, limits: Limits, cage: Cage) -> "subprocess.Popen[bytes]":
-    request = json.dumps(asdict(limits) | asdict(cage))
-    file.seek(0)
+def _start(request: Request, cage: Cage) -> "subprocess.Popen[bytes]":
+    declared = request.declared and asdict(request.declared)
+    told = json.dumps(asdict(request.limits) | asdict(cage) | {"declared": declared})
+    request.file.seek(0)
     return subprocess.Popen(  # noqa: S603 - this Python, on our own module
-        [sys.executable, "-I", "-c", _PROGRAM, _ROOT, request],
-        stdin=file,
+        [sys.executable, "-I", "-c", _PROGRAM, _ROOT, told],
+        stdin=request.file,
         stdout=subprocess.PIPE,
         # libsndfile's MP3 decoder writes remarks of its own.
         stderr=subprocess.DEVNULL,

@@ -6,21 +6,22 @@ from contextlib import ExitStack
 from functools import partial
 
 from pipeline.audio import confine, wire
-from pipeline.audio.header import Limits
-from pipeline.audio.opening import open_decoder
+from pipeline.audio.header import Declared, Limits
+from pipeline.audio.opening import Request, open_decoder
 from pipeline.errors import DecoderCrash, InputError
 
 
 def main() -> None:
     """Decode standard input within the limits that the first argument gives as JSON (see `cage.Cage`)."""
-    request = json.loads(sys.argv[1])
+    told = json.loads(sys.argv[1])
     confine.die_with_parent()
-    confine.limit_cpu(request["cpu_s"])
-    limits = Limits(request["max_duration_s"], request["max_channels"])
-    shut = partial(confine.confine, request["memory_bytes"])
+    confine.limit_cpu(told["cpu_s"])
+    limits = Limits(told["max_duration_s"], told["max_channels"])
+    declared = Declared(**told["declared"]) if told["declared"] else None
+    shut = partial(confine.confine, told["memory_bytes"])
     with open(0, "rb", closefd=False) as file, open(1, "wb", closefd=False) as out, ExitStack() as resources:
         try:
-            decoder = open_decoder(file, limits, resources, shut)
+            decoder = open_decoder(Request(file, limits, declared), resources, shut)
             wire.send_format(out, decoder.format)
             for block in decoder.blocks():
                 wire.send_block(out, block)

@@ -22,6 +22,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """What a caller says of a file without a header; the rate and channels of a telephone unless told."""
+
+    encoding: str
+    sample_rate_hz: int | None = None
+    channels: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RawEncoding:
     """Samples without a header of their own, by libsndfile's names; `block_bytes` a channel hold `block_frames`."""
 

@@ -52,7 +52,7 @@ _DECODERS: Final = (
 class LibavDecoder:
     """The audio stream of `file` that its author marked as default, else its first."""
 
-    def __init__(self, file: Window, container: Container, demuxer: str, rate_hz: int | None = None) -> None:
+    def __init__(self, file: Window, container: Container, demuxer: str) -> None:
         self.warnings: tuple[str, ...] = ()
         self._packets = self._damaged = self._frames_read = 0
         self._last_damaged = False
@@ -66,11 +66,11 @@ class LibavDecoder:
         self._frames = chain([first], self._frames)
         self._kind = (first.sample_rate, first.layout.nb_channels)
         codec = self._codec.codec.canonical_name
-        # Headerless G.722 says nothing of its rate, and FFmpeg assumes one.
-        sample_rate_hz = rate_hz or first.sample_rate
         duration = self._stream.duration if container in _TIMED else None
         seconds = float(duration * self._stream.time_base) if duration and self._stream.time_base else 0.0
-        self.format = Format(codec, sample_rate_hz, first.layout.nb_channels, max(0, int(seconds * sample_rate_hz)))
+        self.format = Format(
+            codec, first.sample_rate, first.layout.nb_channels, max(0, int(seconds * first.sample_rate))
+        )
 
     def _choose(self, opened: InputContainer) -> AudioStream:
         streams = opened.streams.audio

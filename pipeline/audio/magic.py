@@ -33,6 +33,9 @@ class Container(StrEnum):
     MP4 = "mp4"
     WEBM = "webm"
     ASF = "asf"
+    RAW = "raw"
+    G722 = "g722"
+    G729 = "g729"
 
 
 ASF_MAGIC = bytes.fromhex("3026b275 8e66cf11 a6d900aa 0062ce6c")

@@ -3,15 +3,16 @@
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, Final
 
-from pipeline.audio import flac, mpeg, ogg, plain, wave
+from pipeline.audio import flac, headerless, mpeg, ogg, plain, wave
 from pipeline.audio.decoder import Decoder
-from pipeline.audio.header import AudioHeader, Limits, check
+from pipeline.audio.header import AudioHeader, Declared, Limits, check
 from pipeline.audio.magic import HEAD_BYTES, Container, identify
 from pipeline.audio.window import Window
-from pipeline.errors import EmptyUpload
+from pipeline.errors import EmptyUpload, UnrecognisedFormat
 
 _EXAMINERS: Final[Mapping[Container, Callable[[BinaryIO], AudioHeader]]] = {
     Container.RIFF: partial(wave.examine, container=Container.RIFF),
@@ -32,6 +33,8 @@ _DEMUXERS: Final[Mapping[Container, str]] = {
     Container.ASF: "asf",
     Container.RIFF: "wav",
     Container.W64: "w64",
+    Container.G722: "g722",
+    Container.G729: "g729",
 }
 """The one that FFmpeg is held to."""
 
@@ -40,18 +43,27 @@ def free() -> None:
     """No confinement: what is decoded is trusted, or this process is confined already."""
 
 
-def open_decoder(file: BinaryIO, limits: Limits, resources: ExitStack, confine: Callable[[], None] = free) -> Decoder:
-    """Recognise, check and open `file`; what is to be closed afterwards is added to `resources`.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A file to decode, within what limits, and what the caller says of it if it has no header."""
+
+    file: BinaryIO
+    limits: Limits
+    declared: Declared | None = None
+
+
+def open_decoder(request: Request, resources: ExitStack, confine: Callable[[], None] = free) -> Decoder:
+    """Recognise, check and open a recording; what is to be closed afterwards is added to `resources`.
 
     `confine` is called once the library that decodes is loaded and before it sees a byte: until then only Python
     has read the file. Raises an InputError of `pipeline.errors`.
     """
+    file = request.file
     if os.fstat(file.fileno()).st_size == 0:
         raise EmptyUpload
-    container = identify(file.read(HEAD_BYTES))
-    header = _EXAMINERS[container](file) if container in _EXAMINERS else None
+    container, header = _examine(request)
     if header is not None:
-        check(header, limits)
+        check(header, request.limits)
         for part in header.parts:
             resources.enter_context(part)
     # Each library takes a good part of a second to load, and most recordings need one.
@@ -64,3 +76,19 @@ def open_decoder(file: BinaryIO, limits: Limits, resources: ExitStack, confine: 
 
     confine()
     return SndfileDecoder(header, file)
+
+
+def _examine(request: Request) -> tuple[Container, AudioHeader | None]:
+    """The container, and its header unless FFmpeg is to read it."""
+    file = request.file
+    if request.declared is not None:
+        header = headerless.describe(file, request.declared)
+        return header.container, header
+    try:
+        container = identify(file.read(HEAD_BYTES))
+    except UnrecognisedFormat:
+        recognised = headerless.recognise(file)
+        if recognised is None:
+            raise
+        return recognised.container, recognised
+    return container, _EXAMINERS[container](file) if container in _EXAMINERS else None

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from pipeline.audio.cage import Cage, CagedDecoder
 from pipeline.audio.decoder import Decoder
-from pipeline.audio.header import Limits, check_stream
+from pipeline.audio.header import Declared, Limits, check_stream
+from pipeline.audio.opening import Request
 from pipeline.errors import DurationLimit, NoAudioSamples, NonFiniteSamples
 
 
@@ -63,15 +64,19 @@ class AudioReader:
             raise NoAudioSamples
 
 
-def open_audio(path: Path, limits: Limits, cage: Cage | None = None) -> AudioReader:
+def open_audio(path: Path, limits: Limits, declared: Declared | None = None, cage: Cage | None = None) -> AudioReader:
     """Recognise, check and open the recording at `path` in a confined process; use it in a `with` statement.
+
+    `declared` says what it is when it has no header; then none is looked for.
 
     Raises an InputError of `pipeline.errors` that says what is wrong, before anything is decoded.
     """
     with ExitStack() as guard:
         resources = guard.enter_context(ExitStack())
         file = resources.enter_context(path.open("rb"))
-        reader = AudioReader(CagedDecoder(file, limits, cage or Cage(), resources), limits, resources)
+        reader = AudioReader(
+            CagedDecoder(Request(file, limits, declared), cage or Cage(), resources), limits, resources
+        )
         # From here on the reader closes them.
         guard.pop_all()
         return reader

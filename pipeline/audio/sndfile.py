@@ -143,4 +143,6 @@ def _open(source: BinaryIO | Window, header: AudioHeader) -> _ForwardSoundFile:
 def _codec(sound: _ForwardSoundFile, header: AudioHeader) -> str:
     subtype: str = sound.subtype
     name = "flac" if header.container is Container.FLAC else _CODECS.get(subtype, subtype.lower())
-    return name.replace("le", "be") if header.raw is not None and header.raw.endian == "BIG" else name
+    if header.raw is None:
+        return name
+    return "gsm" if name == "gsm_ms" else name.replace("le", "be") if header.raw.endian == "BIG" else name

@@ -10,8 +10,9 @@ import soxr
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt, sosfilt_zi
 
-from pipeline.audio import AudioReader, Limits, open_audio
+from pipeline.audio import AudioReader, Declared, Limits, open_audio
 from pipeline.errors import DecoderCrash, TooShort
+from pipeline.options import PreprocessOptions
 from pipeline.preprocess.spool import Spool
 from pipeline.values import SAMPLE_RATE_HZ
 
@@ -68,17 +69,19 @@ class _Comparison:
         return Relation.INDEPENDENT
 
 
-def ingest(source: Path, limits: Limits, on_progress: Callable[[float], None]) -> Ingested:
+def ingest(source: Path, options: PreprocessOptions, on_progress: Callable[[float], None]) -> Ingested:
     """Decode the recording at `source`; raises what `open_audio` and `AudioReader.blocks` raise, and TooShort."""
     try:
-        return _ingest(source, limits, on_progress)
+        return _ingest(source, options, on_progress)
     except DecoderCrash:
         # Once more, as it may have been killed for the memory that others took.
-        return _ingest(source, limits, on_progress)
+        return _ingest(source, options, on_progress)
 
 
-def _ingest(source: Path, limits: Limits, on_progress: Callable[[float], None]) -> Ingested:
-    with open_audio(source, limits) as reader:
+def _ingest(source: Path, options: PreprocessOptions, on_progress: Callable[[float], None]) -> Ingested:
+    limits = Limits(options.max_duration_s, options.max_channels)
+    declared = options.encoding and Declared(options.encoding, options.sample_rate_hz, options.channels)
+    with open_audio(source, limits, declared or None) as reader:
         spools = tuple(Spool() for _ in range(reader.channels))
         comparison = _Comparison()
         for block in _resampled(reader):

@@ -114,7 +114,7 @@ def test_crash_of_the_decoder_is_an_error_of_the_recording(how: signal.Signals, 
     ],
 )
 def test_decoder_that_takes_too_much_is_stopped(limits: Cage, why: str, store: Callable[[bytes], Path]) -> None:
-    with pytest.raises(errors.DecoderCrash, match=why), open_audio(store(LONG_WAV), LIMITS, limits) as reader:
+    with pytest.raises(errors.DecoderCrash, match=why), open_audio(store(LONG_WAV), LIMITS, cage=limits) as reader:
         list(reader.blocks())
 
 
