@@ -5,6 +5,7 @@ from functools import cache
 
 from workers.app import Announcer
 from workers.db.session import Database
+from workers.failpoints import Reach, failpoints
 from workers.identity import own_name
 from workers.jobs import Jobs, Policy
 from workers.settings import Settings, settings
@@ -20,6 +21,7 @@ class Runtime:
     jobs: Jobs
     store: ArtifactStore
     announcer: Announcer
+    reach: Reach
 
     @property
     def worker_name(self) -> str:
@@ -43,6 +45,7 @@ def make_runtime(chosen: Settings) -> Runtime:
         jobs=Jobs(database, policy),
         store=LocalStore(chosen.artifact_path),
         announcer=Announcer(chosen),
+        reach=failpoints(chosen.failpoint, chosen.home_path),
     )
 
 

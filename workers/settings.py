@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     retry_base_s: float = Field(1.0, gt=0, description="First back-off; doubles each time, with jitter.")
     broker_timeout_s: float = Field(2.0, gt=0, description="Longest wait for the broker when a job is handed in.")
 
+    failpoint: str = Field("", description="Where tests make workers fail, see workers/failpoints.py.")
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 

@@ -100,6 +100,7 @@ def run_step(runtime: Runtime, step: Step, job_id: str, work: Work) -> None:
     """
     lease = runtime.jobs.claim(step, job_id, runtime.worker_name)
     if lease is not None:
+        runtime.reach("claim.after_commit", step)
         with log.bound(job=lease.job_id, step=str(step), attempt=lease.fence):
             _run(runtime, lease, work)
     if not runtime.jobs.is_done(job_id, step):
@@ -111,8 +112,11 @@ def _run(runtime: Runtime, lease: Lease, work: Work) -> None:
     logger.info("step.started")
     try:
         with Hold(runtime, lease) as hold:
+            runtime.reach("step.body", lease.step)
             result = work(runtime, hold)
+            runtime.reach("finish.before_commit", lease.step)
         runtime.jobs.finish(lease, result)
+        runtime.reach("finish.after_commit", lease.step)
         logger.info("step.done", extra={"took_s": round(time.monotonic() - started_at, 3)})
     except Fenced:
         logger.warning("step.fenced")
