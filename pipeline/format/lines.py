@@ -1,12 +1,12 @@
 """Formatting of a line of raw words, without times: for trying out a rule on text."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline.format.figures import InDigits, number_spans
-from pipeline.format.numbers import NumberSpan
 from pipeline.format.prose import SentenceCase
+from pipeline.format.redaction import Said, find_sensitive
 from pipeline.values import Word
 
 _WORD_S = 0.3
@@ -18,6 +18,22 @@ class Part(StrEnum):
 
     NUMBERS = "numbers"
     PUNCTUATION = "punctuation"
+    REDACTION = "redaction"
+
+
+READABLE = (Part.NUMBERS, Part.PUNCTUATION)
+"""What makes a line easy to read, and leaves nothing out."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineSpan:
+    """Words of a line from index `start` up to but without `end`, and what is written for them."""
+
+    start: int
+    end: int
+    spoken: str
+    written: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +42,39 @@ class FormattedLine:
 
     text: str
     tokens: tuple[str, ...]
-    spans: tuple[NumberSpan, ...]
+    spans: tuple[LineSpan, ...]
 
 
-def format_line(line: str, parts: Collection[Part] = tuple(Part)) -> FormattedLine:
-    """`line`, one sentence of English words with spaces between them, formatted by the chosen parts."""
+def format_line(line: str, parts: Collection[Part] = READABLE) -> FormattedLine:
+    """`line`, one sentence of English words with spaces between them, formatted by the chosen parts.
+
+    Redaction stands alone: with it, no other part is done.
+    """
     tokens = tuple(line.split())
-    numbers = Part.NUMBERS in parts
-    words = [Word(token, index * _WORD_S, (index + 1) * _WORD_S, 1.0) for index, token in enumerate(tokens)]
-    written = InDigits().write(words) if numbers else words
-    if Part.PUNCTUATION in parts and written:
-        written = SentenceCase("en").punctuate(written)
-    return FormattedLine(
-        text=" ".join(word.text for word in written),
-        tokens=tokens,
-        spans=tuple(number_spans(tokens)) if numbers else (),
+    if Part.REDACTION in parts:
+        spans = _sensitive(tokens)
+        return FormattedLine(_replaced(tokens, spans), tokens, spans)
+    words: Sequence[Word] = [Word(token, at * _WORD_S, (at + 1) * _WORD_S, 1.0) for at, token in enumerate(tokens)]
+    spans = ()
+    if Part.NUMBERS in parts:
+        words = InDigits().write(words)
+        found = number_spans(tokens)
+        spans = tuple(LineSpan(span.start, span.end, span.spoken, span.written, span.kind) for span in found)
+    if Part.PUNCTUATION in parts and words:
+        words = SentenceCase("en").punctuate(words)
+    return FormattedLine(" ".join(word.text for word in words), tokens, spans)
+
+
+def _sensitive(tokens: Sequence[str]) -> tuple[LineSpan, ...]:
+    found = find_sensitive([Said(0, token) for token in tokens])
+    ends = [(span.indices[0], span.indices[-1] + 1, span.entity) for span in found]
+    return tuple(
+        LineSpan(start, end, " ".join(tokens[start:end]), f"[{entity.name}]", entity) for start, end, entity in ends
     )
+
+
+def _replaced(tokens: Sequence[str], spans: Sequence[LineSpan]) -> str:
+    left = list(tokens)
+    for span in reversed(spans):
+        left[span.start : span.end] = [span.written]
+    return " ".join(left)

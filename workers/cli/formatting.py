@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from pipeline.format.lines import FormattedLine, Part, format_line
+from pipeline.format.lines import READABLE, FormattedLine, Part, format_line
 from workers.cli.jobs import AsJson
 
-Only = Annotated[Part | None, typer.Option(help="Do this part alone.")]
+Only = Annotated[Part | None, typer.Option(help="Do this part alone; redaction is done by itself only.")]
 
 
 def format_words(only: Only = None, as_json: AsJson = False) -> None:
@@ -21,7 +21,7 @@ def format_words(only: Only = None, as_json: AsJson = False) -> None:
 
         echo "it costs nineteen dollars and ninety nine cents" | voxqueue format --only numbers
     """
-    parts = tuple(Part) if only is None else (only,)
+    parts = READABLE if only is None else (only,)
     for line in sys.stdin:
         formatted = format_line(line, parts)
         print(_document(formatted) if as_json else formatted.text)

@@ -1,0 +1,167 @@
+"""What is sensitive is found however it is said, and nothing of it is left in the view."""
+
+import random
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.format.lines import Part, format_line
+from pipeline.format.redaction import Entity, Redaction, Said, Style, find_sensitive, redacted, sensitive_stretches
+from pipeline.format.redaction.entities import passes_luhn
+from pipeline.render import to_json
+from pipeline.values import Channel, Recording, Transcript, Utterance, Word
+from tests.unit.pipeline.format.numbers import spoken
+
+Turn = tuple[int, str]
+RANDOM = random.Random(11)  # the same plants in every run
+FILLERS = ["uh", "um", "okay", ""]
+
+
+def said(*turns: Turn) -> list[Said]:
+    return [Said(channel, word) for channel, text in turns for word in text.split()]
+
+
+def found(*turns: Turn) -> list[tuple[Entity, str]]:
+    words = said(*turns)
+    return [(span.entity, " ".join(words[at].text for at in span.indices)) for span in find_sensitive(words)]
+
+
+def card_number(length: int = 16) -> str:
+    digits = "4" + "".join(RANDOM.choice("0123456789") for _ in range(length - 2))
+    return next(digits + check for check in "0123456789" if passes_luhn(digits + check))
+
+
+def grouped(digits: str) -> Iterable[str]:
+    return (digits[start : start + 4] for start in range(0, len(digits), 4))
+
+
+def aloud(digits: str) -> Iterable[str]:
+    """`digits` as callers read them: in groups, in pairs, with a filler here and there."""
+    for group in grouped(digits):
+        pairs = RANDOM.random() < 0.3 and "0" not in {group[0], group[2:3]} and len(group) == 4
+        read = f"{spoken.cardinal(int(group[:2]))} {spoken.cardinal(int(group[2:]))}" if pairs else spoken.digits(group)
+        yield f"{read} {RANDOM.choice(FILLERS)}"
+
+
+def test_planted_card_numbers_are_found_in_calls() -> None:
+    missed = []
+    for _ in range(400):
+        number = card_number(RANDOM.choice([15, 16]))
+        turns: list[Turn] = [(0, "can i have your card number"), (1, "sure it is")]
+        for group in aloud(number):
+            turns += [(1, group), *([(0, "mhm go on")] if RANDOM.random() < 0.3 else [])]
+        if not any(entity is Entity.CARD for entity, _ in found(*turns, (1, "thank you"))):
+            missed.append(turns)
+    assert len(missed) <= 4, missed[:3]
+
+
+def test_planted_social_security_numbers_are_found() -> None:
+    for _ in range(300):
+        number = "".join(RANDOM.choice("0123456789") for _ in range(9))
+        parts = " uh ".join(spoken.digits(part) for part in (number[:3], number[3:5], number[5:]))
+        assert [entity for entity, _ in found((0, "and your social"), (1, f"it's {parts} okay"))] == [Entity.SSN]
+
+
+@pytest.mark.parametrize("written", ["4111 1111 1111 1111", "4111-1111-1111-1111,", "4111111111111111."])
+def test_written_card_numbers_are_found(written: str) -> None:
+    assert found((0, f"My card is {written} I think")) == [(Entity.CARD, written)]
+
+
+@pytest.mark.parametrize(
+    ("turns", "entity", "text"),
+    [
+        ([(0, "call me at 415-555-0123 please")], Entity.PHONE, "415-555-0123"),
+        ([(0, "what is your phone"), (1, "555-0142.")], Entity.PHONE, "555-0142."),
+        ([(0, "it is jane dot doe at gmail dot com")], Entity.EMAIL, "jane dot doe at gmail dot com"),
+        ([(0, "Write to Jane@example.com.")], Entity.EMAIL, "Jane@example.com."),
+        ([(0, "your date of birth"), (1, "june third nineteen seventy two")], Entity.DATE_OF_BIRTH, ""),
+        ([(0, "I was born on 06/03/1972 in Ohio")], Entity.DATE_OF_BIRTH, "06/03/1972"),
+        ([(0, "the security code on the back"), (1, "three seven two")], Entity.SECURITY_CODE, "three seven two"),
+        ([(0, "my account number is zero zero four five eight eight two one")], Entity.ACCOUNT, ""),
+        ([(0, "the number is " + spoken.digits("1234567890123"))], Entity.ACCOUNT, ""),
+    ],
+)
+def test_each_kind_is_found_by_its_form_or_by_what_is_said_before(turns: list[Turn], entity: Entity, text: str) -> None:
+    ((kind, words),) = found(*turns)
+    assert kind is entity
+    assert words == (text or " ".join(turns[-1][1].split()[-len(words.split()) :]))
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "we have two thousand five hundred people and one of them called three times",
+        "it costs nineteen dollars and ninety nine cents a month",
+        "the flight leaves at eighteen twenty on june third twenty twenty four",
+        "my order is one two three four five six",
+        "the zip code is nine four one oh three",
+        "i have been a customer since nineteen ninety nine",
+        "It is 25% of $1,200 due on 06/03/2024 at 5:30 p.m.",
+        "my birthday party was great and everyone came",
+        "she was born first and he was born second",
+    ],
+)
+def test_other_numbers_are_left_alone(sentence: str) -> None:
+    assert found((0, sentence)) == []
+
+
+def test_only_the_chosen_kinds_are_found() -> None:
+    words = said((0, "card 4111111111111111 or mail jane@example.com"))
+    assert [span.entity for span in find_sensitive(words, [Entity.EMAIL])] == [Entity.EMAIL]
+
+
+@given(st.from_regex(r"[0-9]{12,15}", fullmatch=True))
+def test_luhn_finds_every_single_wrong_digit(body: str) -> None:
+    number = next(body + check for check in "0123456789" if passes_luhn(body + check))
+    for at, digit in enumerate(number):
+        wrong = number[:at] + str((int(digit) + 1) % 10) + number[at + 1 :]
+        assert not passes_luhn(wrong)
+
+
+def transcript(*turns: Turn) -> Transcript:
+    """A word a second."""
+    utterances, time_s = [], 0.0
+    for channel, text in turns:
+        words = tuple(Word(word, time_s + at, time_s + at + 0.5, 0.9) for at, word in enumerate(text.split()))
+        end_s = words[-1].end_s
+        utterances.append(Utterance(channel, None, time_s, end_s, text, 0.9, words))
+        time_s = end_s + 0.5
+    recording = Recording(time_s, 8000, "pcm_mulaw", (Channel(0), Channel(1)))
+    return Transcript("\n".join(text for _, text in turns), "en", "tiny.en", recording, tuple(utterances))
+
+
+CALL = transcript((0, "Card number?"), (1, "It's 4111 1111 1111"), (0, "Yes?"), (1, "1111 thanks."))
+
+
+def test_the_view_holds_nothing_of_what_it_leaves_out() -> None:
+    view = redacted(CALL, Redaction())
+    assert view.text == "Card number?\nIt's [CARD]\nYes?\n[CARD] thanks."
+    assert "1111" not in to_json(view)
+    label = view.utterances[1].words[1]
+    assert (label.start_s, label.end_s, label.kind) == (CALL.utterances[1].words[1].start_s, 5.5, "card")
+
+
+def test_a_mask_keeps_the_words_and_their_times() -> None:
+    view = redacted(CALL, Redaction(style=Style.MASK))
+    assert view.utterances[1].text == "It's **** **** ****"
+    assert [word.start_s for word in view.utterances[1].words] == [word.start_s for word in CALL.utterances[1].words]
+
+
+def test_a_transcript_without_anything_sensitive_is_the_same() -> None:
+    plain = transcript((0, "How can I help?"), (1, "I have a question."))
+    assert redacted(plain, Redaction()) == plain
+
+
+def test_the_stretches_to_silence_are_those_of_the_words() -> None:
+    stretches = sensitive_stretches(CALL, Redaction())
+    assert [(span.channel, span.duration_s) for span in stretches] == [(1, 0.5)] * 4
+
+
+def test_a_line_can_be_redacted_to_try_it() -> None:
+    formatted = format_line(
+        "my card is four one one one one one one one one one one one one one one one", [Part.REDACTION]
+    )
+    assert formatted.text == "my card is [CARD]"
+    assert [(span.start, span.end, span.kind) for span in formatted.spans] == [(3, 19, "card")]
