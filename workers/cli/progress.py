@@ -4,7 +4,6 @@ import sys
 from typing import Protocol, Self
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from workers.jobs import JobStatus, StepStatus
@@ -40,7 +39,7 @@ class LiveProgress:
         self._lines: dict[str, TaskID] = {}
         self._progress = Progress(
             SpinnerColumn(finished_text=" "),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=12),
             TextColumn("{task.fields[steps]}"),
             TimeElapsedColumn(),
@@ -57,7 +56,7 @@ class LiveProgress:
     def show(self, job: JobStatus) -> None:
         """See `JobProgress.show`."""
         if job.id not in self._lines:
-            self._lines[job.id] = self._progress.add_task(escape(job.file_name), total=1.0, steps="")
+            self._lines[job.id] = self._progress.add_task(job.file_name, total=1.0, steps="")
         steps = " ".join(f"{step.name} {_mark(step)}" for step in job.steps)
         is_done = job.state is JobState.COMPLETED
         self._progress.update(self._lines[job.id], completed=1.0 if is_done else job.progress, steps=steps)

@@ -105,6 +105,20 @@ def _make_folder(folder: Path) -> None:
         raise ConfigurationError(f"VOXQUEUE_HOME: {folder}: {error.strerror}") from error
 
 
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    # Of processes that open a new file at once, SQLite refuses all but one this change without waiting.
+    deadline = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
 def _sqlite_engine(url: str) -> Engine:
     database = make_url(url).database
     if database:
@@ -115,8 +129,9 @@ def _sqlite_engine(url: str) -> Engine:
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:
         # The driver must not begin transactions by itself: "begin" below decides which kind.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", f"busy_timeout={_BUSY_TIMEOUT_MS}", "foreign_keys=ON", "synchronous=FULL"):
+        for pragma in (f"busy_timeout={_BUSY_TIMEOUT_MS}", "foreign_keys=ON", "synchronous=FULL"):
             connection.execute(f"PRAGMA {pragma}")
+        _write_ahead(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
