@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.options import PreprocessOptions
 from pipeline.preprocess import level, loudness
+from pipeline.preprocess.crosstalk import without_leaks
 from pipeline.preprocess.ingest import Ingested, Relation, ingest
 from pipeline.preprocess.loudness import HOP
 from pipeline.preprocess.segments import Stretch, find_speech, plan, widen
@@ -60,7 +61,8 @@ def preprocess(
         track = tracks[order]
         # Without a gain the channel is silent, and searching it would be most of the work.
         if gain is not None:
-            probability = vad.probability(_amplified(track, gain, watch))
+            heard = vad.probability(_amplified(track, gain, watch))
+            probability = without_leaks(heard, track, [*tracks[:order], *tracks[order + 1 :]])
             speech = [each for each in find_speech(probability, options) if not is_tone(track, *_samples(each, track))]
             speech_gain = level.speech_gain(levels[order], [_samples(each, track) for each in speech])
             planned = plan(speech, probability, options)
