@@ -124,4 +124,4 @@ def test_a_silent_call_has_no_cues_and_is_valid_in_every_format() -> None:
     silent = transcript()
     assert (to_text(silent), to_srt(silent), to_vtt(silent)) == ("", "", "WEBVTT\n")
     assert render(silent, "json") == to_json(silent)
-    assert set(RENDERERS) == {"json", "text", "srt", "vtt"}
+    assert set(RENDERERS) == {"json", "text", "srt", "vtt", "csv", "ctm", "rttm"}
