@@ -5,6 +5,7 @@ their history of memory errors (CVE-2022-33065), never see a byte of them.
 """
 
 import math
+import os
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO, Final
@@ -124,6 +125,7 @@ def _header(container: Container, rate_hz: float, channels: int, encoding: RawEn
 def _chunks(file: BinaryIO, position: int, layout: str, alignment: int) -> Iterator[tuple[bytes, int, int]]:
     """Name, start and size of each chunk; only a negative size, which runs to the end, is passed on unchanged."""
     head_bytes = struct.calcsize(layout)
+    end = os.fstat(file.fileno()).st_size
     for _ in range(MOST_CHUNKS):
         file.seek(position)
         head = file.read(head_bytes)
@@ -131,7 +133,7 @@ def _chunks(file: BinaryIO, position: int, layout: str, alignment: int) -> Itera
             return
         name, size = struct.unpack(layout, head)
         yield name, position + head_bytes, size
-        if size < 0 or position + head_bytes + size > 1 << 62:
+        if size < 0 or position + head_bytes + size >= end:
             return
         position += head_bytes + size + size % alignment
     raise CorruptHeader("too many chunks")

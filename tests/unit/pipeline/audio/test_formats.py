@@ -1,5 +1,6 @@
 """Every container and encoding is decoded to the samples that went in, as an independent decoder hears them."""
 
+import contextlib
 import io
 import struct
 from collections.abc import Callable
@@ -174,6 +175,7 @@ def _caf(kind: bytes = b"lpcm", rate_hz: float = 8000.0, size: int = 404, channe
         (_caf(size=4), errors.NoAudioSamples),
         (_caf()[:60], errors.CorruptHeader),
         (_caf()[:8] + _caf()[52:], errors.CorruptHeader),
+        (b"caff\0\1\0\0free" + struct.pack(">q", 2**63 - 1) + bytes(100), errors.CorruptHeader),
         (b"caff\0\1\0\0" + (b"free" + bytes(8)) * 2000, errors.CorruptHeader),
     ],
 )
@@ -205,3 +207,15 @@ def test_length_of_plain_samples_is_what_the_file_holds(
 ) -> None:
     samples, _, heard = decode(content)
     assert (len(samples), heard) == (frames, warnings)
+
+
+def test_mutated_files_give_audio_or_a_known_error(decode: Decode) -> None:
+    random = np.random.default_rng(11)
+    made = [bad.encode(PHONE, name, "ALAW", 8000) for name in ("AU", "AIFF", "CAF")]
+    made += [bad.encode(PHONE[:, :1], codec=name, rate_hz=8000) for name in ("GSM610", "IMA_ADPCM", "MS_ADPCM")]
+    for original in made:
+        for _ in range(30):
+            content = np.frombuffer(original, np.uint8).copy()
+            content[random.integers(0, 100, 4)] = random.integers(0, 256, 4)
+            with contextlib.suppress(errors.InputError):
+                assert len(decode(content.tobytes())[0]) > 0

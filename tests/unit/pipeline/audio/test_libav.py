@@ -1,5 +1,6 @@
 """What FFmpeg decodes: phone and mobile codecs and the sound of videos, whole, cut, encrypted or hostile."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -185,3 +186,14 @@ def test_hostile_file_is_refused(content: bytes, error: type[errors.InputError],
 def test_decoder_that_is_not_on_the_list_is_never_run(tmp_path: Path, decode: Decode) -> None:
     with pytest.raises(errors.UnsupportedEncoding, match="wavpack"):
         decode(encode(tmp_path / "made", "matroska", Track("wavpack", WIDE, 16_000)))
+
+
+def test_mutated_files_give_audio_or_a_known_error(tmp_path: Path, decode: Decode) -> None:
+    random = np.random.default_rng(12)
+    for container, track in (("amr", AMR), ("adts", AAC), ("mp4", AAC), ("webm", OPUS), ("asf", WMA)):
+        original = encode(tmp_path / "made", container, track)
+        for _ in range(30):
+            content = np.frombuffer(original, np.uint8).copy()
+            content[random.integers(0, random.choice([100, len(content)]), 4)] = random.integers(0, 256, 4)
+            with contextlib.suppress(errors.InputError):
+                assert len(decode(content.tobytes())[0]) > 0
