@@ -1,15 +1,21 @@
+import os
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
-from pipeline.errors import EmptyUpload, InvalidOptions
+from pipeline.errors import EmptyUpload, InvalidOptions, ResourceBusy
 from pipeline.options import JobOptions
 from pipeline.render import to_json
 from pipeline.stages import STEPS, Step
@@ -182,3 +188,110 @@ def test_a_web_app_that_imports_the_client_loads_no_audio_or_model_library() -> 
     program = f"import sys, workers.client; print([name for name in {heavy} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_a_file_whose_name_is_no_text_is_taken_and_its_name_is_made_one(client: Client, tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/caf\xe9.wav"
+    Path(os.fsdecode(path)).write_bytes(b"audio")
+    job = client.enqueue(os.fsdecode(path))
+    assert client.status(job.id).file_name == "caf\ufffd.wav"
+    with Path(os.fsdecode(path)).open("rb") as file:
+        assert client.enqueue(file).file_name == "caf\ufffd.wav"
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"file_name": "call\0.wav"},
+        {"file_name": "caf\udce9.wav"},
+        {"priority": 2**31},
+        {"priority": "high"},
+        {"tenant": ""},
+        {"tenant": "x" * 65},
+        {"external_id": "x" * 256},
+        {"idempotency_key": "x" * 256},
+        {"annotations": {"at": object()}},
+        {"annotations": {"score": float("nan")}},
+        {"expires_in_s": 0.0},
+        {"expires_in_s": float("inf")},
+    ],
+    ids=str,
+)
+def test_details_that_a_database_would_not_keep_are_refused_by_name_and_leave_nothing(
+    client: Client, details: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidOptions, match=next(iter(details))):
+        client.enqueue(b"audio", **details)
+    assert kept_files(client) == []
+    assert client.recent() == []
+
+
+@given(
+    details=st.fixed_dictionaries(
+        {},
+        optional={
+            "file_name": st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=300),
+            "priority": st.integers(-(2**31), 2**31 - 1),
+            "external_id": st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+            "annotations": st.dictionaries(
+                st.text(st.characters(exclude_categories=["Cs"])),
+                st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+            ),
+        },
+    )
+)
+@hypothesis_settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+)
+def test_what_a_caller_says_of_a_job_comes_back_unchanged(details: dict[str, Any], quiet_client: Client) -> None:
+    job = quiet_client.enqueue(b"audio", **details)
+    shown = asdict(quiet_client.status(job.id))
+    told = {name: value for name, value in details.items() if name != "priority"}
+    assert {name: shown[name] for name in told} == told
+
+
+@pytest.fixture
+def quiet_client(tmp_path: Path) -> Iterator[Client]:
+    """A client whose broker is a refused connection on a Unix socket: nothing is quicker."""
+    with client_of(tmp_path, f"redis+socket://{tmp_path}/absent.sock") as made:
+        yield made
+
+
+def test_jobs_are_listed_newest_first_by_state_and_not_more_than_asked_for(client: Client) -> None:
+    made = [client.enqueue(b"audio").id for _ in range(4)]
+    client.cancel(made[1])
+    assert [job.id for job in client.recent()] == made[::-1]
+    assert [job.id for job in client.recent(limit=2)] == made[:1:-1]
+    assert [job.id for job in client.recent(JobState.CANCELED)] == [made[1]]
+    assert client.recent(JobState.COMPLETED) == []
+
+
+def test_a_job_of_higher_priority_goes_first_and_an_expired_one_not_at_all(client: Client) -> None:
+    low, high = client.enqueue(b"audio", priority=-1), client.enqueue(b"audio", priority=7)
+    late = client.enqueue(b"audio", priority=9, expires_in_s=0.001)
+    time.sleep(0.01)
+    assert client.runtime.jobs.expire() == 1
+    leases = [client.runtime.jobs.claim(Step.PREPROCESS, "", "worker") for _ in range(3)]
+    assert [lease and lease.job_id for lease in leases] == [high.id, low.id, None]
+    assert client.status(late.id).state is JobState.EXPIRED
+
+
+def test_a_store_that_cannot_be_written_is_a_matter_of_the_moment(client: Client) -> None:
+    client.settings.artifact_path.write_text("a file in the way of the folder")
+    with pytest.raises(ResourceBusy):
+        client.enqueue(b"audio")
+    assert client.recent() == []
+
+
+def test_a_process_that_forks_has_a_client_of_its_own() -> None:
+    program = (
+        "import os\n"
+        "from workers.client import default_client\n"
+        "first = default_client()\n"
+        "assert default_client() is first\n"
+        "child = os.fork()\n"
+        "if child == 0: os._exit(1 if default_client() is first else 7)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "7"
