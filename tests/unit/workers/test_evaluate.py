@@ -1,8 +1,11 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import jiwer
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workers.errors import FileNotReadable
 from workers.evaluate import ManifestLine, Spoken, normalise, read_manifest, report, rtfx, score
@@ -96,3 +99,41 @@ def test_a_wrong_line_is_named(tmp_path: Path, text: str) -> None:
     manifest.write_text('{"id": "1", "audio": "1.wav", "text": "x"}\n' + text)
     with pytest.raises(FileNotReadable, match="line 2"):
         read_manifest(manifest)
+
+
+def test_separators_of_lines_inside_a_text_and_a_mark_at_the_start_do_not_break_a_manifest(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.jsonl"
+    said = "one\u2028two\u0085three"
+    line = json.dumps({"id": "1", "audio": "1.wav", "text": said}, ensure_ascii=False)
+    manifest.write_bytes(b"\xef\xbb\xbf" + line.encode() + b"\r\n" + line.encode() + b"\r\n")
+    assert [each.text for each in read_manifest(manifest)] == [said, said]
+
+
+def test_a_manifest_that_is_no_text_is_not_readable(tmp_path: Path) -> None:
+    (tmp_path / "audio.wav").write_bytes(b"\xff\xfe\x00\x80")
+    for path in (tmp_path / "audio.wav", tmp_path, tmp_path / "absent"):
+        with pytest.raises(FileNotReadable, match=path.name):
+            read_manifest(path)
+
+
+WORDS = st.lists(st.sampled_from(["please", "hold", "the", "line", "goodbye", "yes"]), min_size=1, max_size=8)
+
+
+@given(pairs=st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=6))
+def test_rates_are_edit_distances_over_the_words_that_were_said(pairs: list[tuple[list[str], list[str]]]) -> None:
+    made = score([spoken(" ".join(said), " ".join(heard)) for said, heard in pairs])
+    errors = sum(edit_distance(said, heard) for said, heard in pairs)
+    assert made.wer == pytest.approx(errors / sum(len(said) for said, _ in pairs))
+    letters = [(" ".join(said), " ".join(heard)) for said, heard in pairs]
+    errors = sum(edit_distance(said, heard) for said, heard in letters)
+    assert made.cer == pytest.approx(errors / sum(len(said) for said, _ in letters))
+
+
+def edit_distance(one: Sequence[str], other: Sequence[str]) -> int:
+    """Levenshtein's distance, by his recurrence."""
+    row = list(range(len(other) + 1))
+    for above, item in enumerate(one):
+        corner, row[0] = row[0], above + 1
+        for at, another in enumerate(other, start=1):
+            corner, row[at] = row[at], min(row[at] + 1, row[at - 1] + 1, corner + (item != another))
+    return row[-1]

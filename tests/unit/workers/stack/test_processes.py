@@ -9,8 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from workers.errors import BrokerAway, ConfigurationError, DatabaseAway
 from workers.settings import Settings, environment_of, read_settings
-from workers.stack import is_running, stack_settings
+from workers.stack import Stack, is_running, processes, stack_settings
 from workers.stack.broker import answers, broker_child, wait_for_broker
 from workers.stack.lock import HomeLock
 from workers.stack.processes import Child, Supervisor
@@ -141,3 +142,82 @@ def test_children_read_the_settings_that_the_stack_was_given(tmp_path: Path, mon
 def test_leases_are_short_in_the_stack_unless_their_length_was_chosen(tmp_path: Path) -> None:
     assert stack_settings(Settings(home=tmp_path)).lease_s < Settings(home=tmp_path).lease_s
     assert stack_settings(Settings(home=tmp_path, lease_s=77)).lease_s == 77
+
+
+def test_a_broker_that_does_not_come_is_waited_for_in_bounded_time(tmp_path: Path) -> None:
+    started_at = time.monotonic()
+    with pytest.raises(BrokerAway, match=r"0\.2 s"):
+        wait_for_broker(Settings(home=tmp_path), timeout_s=0.2)
+    assert time.monotonic() - started_at < 2
+
+
+def test_a_stack_that_cannot_start_leaves_no_process_and_gives_its_home_back(tmp_path: Path) -> None:
+    before = set(psutil.Process().children(recursive=True))
+    settings = Settings(home=tmp_path, database_url="postgresql://nobody@127.0.0.1:1/none")
+    stack = Stack(settings, log_to=tmp_path / "log" / "stack.log")
+    with pytest.raises(DatabaseAway):
+        stack.start()
+    assert stack.pids == {}
+    assert set(psutil.Process().children(recursive=True)) <= before
+    assert not is_running(tmp_path)
+    assert not answers(settings.broker_socket)
+
+
+def test_a_stack_of_a_home_that_is_in_use_starts_nothing_and_does_not_disturb(tmp_path: Path) -> None:
+    lock = HomeLock(tmp_path)
+    assert lock.take()
+    stack = Stack(Settings(home=tmp_path))
+    assert not stack.start()
+    with pytest.raises(ConfigurationError, match=str(tmp_path)), stack:
+        pytest.fail("two stacks of one home")
+    stack.stop()
+    assert stack.pids == {}
+    assert is_running(tmp_path)
+    lock.release()
+
+
+def test_a_lock_is_given_back_by_a_holder_that_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from workers.stack.lock import HomeLock\n"
+        "lock = HomeLock(Path(sys.argv[1])); print(lock.take(), flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "True\n"
+        assert is_running(tmp_path)
+        holder.kill()
+        holder.wait()
+    assert not is_running(tmp_path)
+
+
+def test_a_command_is_not_run_for_a_parent_that_is_gone_already(tmp_path: Path) -> None:
+    ran_at_all = tmp_path / "ran"
+    tether = Path(processes.__file__).with_name("tether.py")
+    command = [sys.executable, str(tether), "1", sys.executable, "-c", f"open({str(ran_at_all)!r}, 'w')"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (1, "the process that started this one is gone\n")
+    assert not ran_at_all.exists()
+
+
+def test_the_broker_is_ended_after_those_who_talk_to_it(tmp_path: Path) -> None:
+    ends = tmp_path / "ends"
+    program = (
+        "import signal, sys, time\n"
+        "def end(*_): open(sys.argv[1], 'a').write(sys.argv[2] + ' '); sys.exit()\n"
+        "signal.signal(signal.SIGTERM, end); open(sys.argv[1] + sys.argv[2], 'w'); time.sleep(60)"
+    )
+    names = ["broker", "worker", "inference"]
+    children = [Child(name, [sys.executable, "-c", program, str(ends), name], name == "broker") for name in names]
+    supervisor = supervisor_of(*children)
+    supervisor.start()
+    wait_until(lambda: all((tmp_path / f"ends{name}").exists() for name in names))
+    supervisor.stop(grace_s=10)
+    assert ends.read_text().split()[-1] == "broker"
+    assert sorted(ends.read_text().split()) == sorted(names)
+
+
+def test_a_supervisor_that_never_started_can_be_stopped() -> None:
+    supervisor = supervisor_of(Child("sleeper", SLEEP))
+    supervisor.stop(grace_s=1)
+    assert supervisor.pids == {}
