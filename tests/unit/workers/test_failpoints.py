@@ -62,9 +62,7 @@ def test_a_process_is_killed_or_stopped_for_a_while(tmp_path: Path, action: str,
         assert time.monotonic() - started_at >= 0.3
 
 
-@pytest.mark.parametrize(
-    "wrong", ["nowhere:raise", "step.body@none:raise", "step.body:explode", "step.body:sleep:x"]
-)
+@pytest.mark.parametrize("wrong", ["nowhere:raise", "step.body@none:raise", "step.body:explode", "step.body:sleep:x"])
 def test_a_place_or_action_that_does_not_exist_is_refused(tmp_path: Path, wrong: str) -> None:
     with pytest.raises(ConfigurationError, match="VOXQUEUE_FAILPOINT"):
         failpoints(wrong, tmp_path)
