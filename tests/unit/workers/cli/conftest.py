@@ -1,5 +1,6 @@
 """The command line on a home of its own, and a colleague who does the work of all steps without hearing anything."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,16 @@ from workers.stack.lock import HomeLock
 TEXT = "Please hold the line."
 SPOKEN = Utterance(0, "agent", 0.5, 1.5, TEXT, 0.9, (Word(TEXT, 0.5, 1.5, 0.9),))
 TRANSCRIPT = Transcript(TEXT, "en", "tiny.en", Recording(2.0, 8000, "WAV/ULAW", (Channel(0, "agent"),)), (SPOKEN,))
+
+
+@pytest.fixture(autouse=True)
+def _logging_of_the_test_run() -> Iterator[None]:
+    """Put logging back: commands send it to a standard error that ends with the command."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture
