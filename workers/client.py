@@ -29,7 +29,7 @@ from pipeline.options import JobOptions
 from pipeline.render import OutputFormat, from_json, render
 from pipeline.stages import Step
 from pipeline.values import Transcript
-from workers.errors import BrokerAway, FileNotReadable, WaitTimeout
+from workers.errors import BrokerAway, DatabaseAway, FileNotReadable, WaitTimeout
 from workers.jobs import ArtifactRef, JobStatus, NewJob
 from workers.jobs.values import SOURCE
 from workers.runtime import make_runtime
@@ -101,6 +101,9 @@ class Client:
         try:
             job = _new_job(job_id, self._keep(job_id, source), chosen, details)
             made_id = self.runtime.jobs.create(job)
+        except DatabaseAway:
+            # The job may have been written all the same, and would then need its recording.
+            raise
         except BaseException:
             self.runtime.store.delete_job(job_id)
             raise

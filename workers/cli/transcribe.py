@@ -18,7 +18,9 @@ from workers.states import JobState
 
 SUFFIXES = {"json": ".json", "text": ".txt", "srt": ".srt", "vtt": ".vtt"}
 
-Files = Annotated[list[Path], typer.Argument(help="Recordings: WAV, FLAC, MP3, Ogg, AMR, MP4, WebM, ... (docs/formats.md)")]
+Files = Annotated[
+    list[Path], typer.Argument(help="Recordings: WAV, FLAC, MP3, Ogg, AMR, MP4, ...; see docs/formats.md")
+]
 Format = Annotated[str, typer.Option("--format", help="text, json, srt or vtt.")]
 Roles = Annotated[str, typer.Option("--roles", help="Who speaks on channel 0, 1, ...: agent,customer.")]
 Hotwords = Annotated[list[str] | None, typer.Option("--hotword", help="A name or term to expect; may be repeated.")]

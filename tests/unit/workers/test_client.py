@@ -22,7 +22,7 @@ from pipeline.stages import STEPS, Step
 from pipeline.values import Channel, Recording, Transcript
 from workers.client import Client
 from workers.db import migrate
-from workers.errors import FileNotReadable, IdempotencyConflict, JobNotFinished, JobNotFound, WaitTimeout
+from workers.errors import DatabaseAway, FileNotReadable, IdempotencyConflict, JobNotFinished, JobNotFound, WaitTimeout
 from workers.jobs import ArtifactRef
 from workers.jobs.results import Result
 from workers.settings import Settings
@@ -295,3 +295,12 @@ def test_a_process_that_forks_has_a_client_of_its_own() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "7"
+
+
+def test_a_job_whose_commit_is_in_doubt_keeps_its_recording(tmp_path: Path) -> None:
+    unreachable = Settings(home=tmp_path, database_url="postgresql://nobody@127.0.0.1:1/none")
+    with Client(unreachable) as client:
+        with pytest.raises(DatabaseAway):
+            client.enqueue(b"speech")
+        kept = [path for path in client.settings.artifact_path.rglob("*") if path.is_file()]
+    assert [path.read_bytes() for path in kept] == [b"speech"]
