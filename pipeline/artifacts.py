@@ -115,18 +115,18 @@ _RECORDING = TypeAdapter(Recording)
 
 
 def write(stream: Stream[T], codec: Codec[T], file: BinaryIO) -> None:
-    """Write `stream` to a seekable `file`, taking its segments one by one."""
+    """Write `stream` to a seekable `file`, taking its segments one by one; ValueError for a time that is not finite."""
     # Plain `with` would close the ZIP neatly when a segment fails; without its seal it is still refused by `read`.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         count = 0
         for count, segment in enumerate(stream.segments, start=1):
             facts, array = codec.split(segment)
-            _add(archive, f"{count - 1:08}.json", codec.facts.dump_json(facts, warnings="error"))
+            _add(archive, f"{count - 1:08}.json", _json(codec.facts.dump_python(facts, mode="json", warnings="error")))
             if array is not None:
                 _add(archive, f"{count - 1:08}.npy", _npy(array, codec))
         recording = _RECORDING.dump_python(stream.recording, mode="json", warnings="error")
         seal = {"format": _FORMAT, "step": codec.step, "segments": count, "recording": recording}
-        _add(archive, _SEAL, json.dumps(seal, ensure_ascii=False).encode())
+        _add(archive, _SEAL, _json(seal))
 
 
 def read(codec: Codec[T], file: BinaryIO) -> Stream[T]:
@@ -144,7 +144,8 @@ def read(codec: Codec[T], file: BinaryIO) -> Stream[T]:
             raise ArtifactDamaged(f"expected {_FORMAT} of {codec.step}, got {seal['format']} of {seal['step']}")
         recording = _RECORDING.validate_python(seal["recording"])
         return Stream(recording, _segments(archive, codec, int(seal["segments"])))
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError) as error:
+    # zipfile's word for a version that no ZIP has had yet is NotImplementedError.
+    except (zipfile.BadZipFile, NotImplementedError, KeyError, TypeError, ValueError, EOFError) as error:
         raise ArtifactDamaged(f"not a whole stream of segments: {error}") from error
 
 
@@ -168,11 +169,18 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     archive.writestr(entry, content)
 
 
+def _json(content: Any) -> bytes:
+    """Canonical JSON; ValueError for a number that is not finite, which could not be read back."""
+    return json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+
+
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     entry = archive.getinfo(name)
     if entry.compress_type != zipfile.ZIP_STORED:
         # Nothing here is ever compressed: a small file that inflates without end is not ours.
         raise ArtifactDamaged(f"{name} is compressed")
+    if entry.flag_bits:
+        raise ArtifactDamaged(f"{name} has flags of encryption or patches: {entry.flag_bits:#x}")
     return archive.read(entry)
 
 
