@@ -32,7 +32,7 @@
 The docstring of a class is the sentence that a user reads; `detail` adds what is particular to this case.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class VoxqueueError(Exception):
@@ -44,6 +44,10 @@ class VoxqueueError(Exception):
     def __init__(self, detail: str = "") -> None:
         self.detail = detail
         super().__init__(self.sentence)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        # An exception is rebuilt from its message by default, which would put the sentence into the brackets.
+        return type(self), (self.detail,)
 
     @property
     def sentence(self) -> str:
