@@ -115,15 +115,18 @@ def read_spec(folder: Path, *, name: str | None = None, language: str = "en") ->
 
     Raises:
         ModelNotFound: no such folder, or no weights or no configuration in it.
-        ModelMismatch: a model of a kind that is not supported, or one that does not know `language`.
+        ModelMismatch: a model of a kind that is not supported, one that does not know `language`, or files of another
+            form than known.
     """
     if not folder.is_dir():
         raise ModelNotFound(str(folder))
-    files = weights(folder)
+    is_whisper = weights(folder)[0].name == WHISPER_WEIGHTS
     named = name or folder.resolve().name
-    if files[0].name == WHISPER_WEIGHTS:
-        return _whisper_spec(folder, named, language)
-    return _ctc_spec(folder, named, language)
+    try:
+        return _whisper_spec(folder, named, language) if is_whisper else _ctc_spec(folder, named, language)
+    # The files are other people's: what stands in a field may be of any type.
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ModelMismatch(f"the configuration in {folder} has another form: {error!r}") from error
 
 
 def weights(folder: Path) -> tuple[Path, ...]:
@@ -273,11 +276,16 @@ def _ctc_vocabulary(folder: Path, model: Mapping[str, Any]) -> CtcVocabulary:
     named = {index: token for token, index in ids.items() if index < size}
     tokens = tuple(named.get(index, f"<unused{index}>") for index in range(size))
     tokenizer = _read_json_if_any(folder / "tokenizer_config.json")
-    marked = {tokenizer.get(key) for key in ("unk_token", "bos_token", "eos_token", "pad_token")}
+    marked = {_content(tokenizer.get(key)) for key in ("unk_token", "bos_token", "eos_token", "pad_token")}
     specials = {index for index, token in enumerate(tokens) if token in marked or index not in named}
     sentence_pieces = any(token.startswith("▁") for token in tokens)
     delimiter = "▁" if sentence_pieces else str(tokenizer.get("word_delimiter_token") or "|")
     return CtcVocabulary(tokens, blank, frozenset(specials | {blank}), delimiter)
+
+
+def _content(token: Any) -> Any:
+    """The text of a token, which `transformers` writes by itself or among its properties."""
+    return token.get("content") if isinstance(token, dict) else token
 
 
 def _token_ids(folder: Path) -> dict[str, int]:
