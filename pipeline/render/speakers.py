@@ -10,5 +10,5 @@ def are_labelled(transcript: Transcript) -> bool:
 
 def label_of(utterance: Utterance) -> str:
     """The role with a capital first letter, on one line; the number of the channel when there is no role."""
-    role = " ".join((utterance.role or f"channel {utterance.channel}").split())
+    role = " ".join((utterance.role or "").split()) or f"channel {utterance.channel}"
     return role[:1].upper() + role[1:]
