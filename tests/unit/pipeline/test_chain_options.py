@@ -16,6 +16,9 @@ from pipeline.values import Transcript
 
 DEMO_CALL = Path(__file__).parents[3] / "workers" / "demo" / "call.wav"
 
+ONE_BEAM = InferenceOptions(beam_size=1)
+QUICK = JobOptions(inference=ONE_BEAM)
+
 
 @pytest.fixture(scope="module")
 def models() -> Models:
@@ -36,7 +39,7 @@ def turn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def usual(turn: Path, models: Models) -> Transcript:
-    return transcribe(turn, models)
+    return transcribe(turn, models, QUICK)
 
 
 def test_without_roles_speakers_are_their_channels(usual: Transcript) -> None:
@@ -45,7 +48,7 @@ def test_without_roles_speakers_are_their_channels(usual: Transcript) -> None:
 
 
 def test_mixed_channels_are_one_speaker(turn: Path, models: Models, usual: Transcript) -> None:
-    mixed = transcribe(turn, models, JobOptions(preprocess=PreprocessOptions(channel_mode="mix")))
+    mixed = transcribe(turn, models, JobOptions(preprocess=PreprocessOptions(channel_mode="mix"), inference=ONE_BEAM))
     assert {utterance.channel for utterance in mixed.utterances} == {0}
     assert len(mixed.recording.channels) == 1
     assert mixed.recording.duration_s == usual.recording.duration_s
@@ -56,7 +59,7 @@ def test_mixed_channels_are_one_speaker(turn: Path, models: Models, usual: Trans
 def test_shorter_utterances_hold_the_same_words_with_the_same_times(
     turn: Path, models: Models, usual: Transcript
 ) -> None:
-    short = transcribe(turn, models, JobOptions(format=FormatOptions(max_utterance_s=1.5)))
+    short = transcribe(turn, models, JobOptions(format=FormatOptions(max_utterance_s=1.5), inference=ONE_BEAM))
     assert len(short.utterances) > len(usual.utterances)
     for channel in (0, 1):
         words, same = (
@@ -68,7 +71,9 @@ def test_shorter_utterances_hold_the_same_words_with_the_same_times(
 
 
 def test_a_hotword_that_nobody_said_is_not_invented(turn: Path, models: Models, usual: Transcript) -> None:
-    chosen = JobOptions(inference=InferenceOptions(n_best=5), decode=DecodeOptions(hotwords=("xylophone", "Daniel")))
+    chosen = JobOptions(
+        inference=InferenceOptions(beam_size=3, n_best=3), decode=DecodeOptions(hotwords=("xylophone", "Daniel"))
+    )
     said = transcribe(turn, models, chosen).text
     assert "xylophone" not in said.lower()
     assert "Daniel" in said
@@ -94,7 +99,7 @@ def test_what_is_no_recording_is_refused_by_its_kind(
 def test_the_name_of_a_file_decides_nothing(turn: Path, tmp_path: Path, models: Models, usual: Transcript) -> None:
     misnamed = tmp_path / "holiday.mp3"
     misnamed.symlink_to(turn)
-    assert transcribe(misnamed, models) == usual
+    assert transcribe(misnamed, models, QUICK) == usual
 
 
 def test_a_copy_of_a_call_at_a_quarter_of_its_level_is_read_alike(
@@ -103,7 +108,7 @@ def test_a_copy_of_a_call_at_a_quarter_of_its_level_is_read_alike(
     samples, rate_hz = soundfile.read(turn)
     quiet = tmp_path / "quiet.wav"
     soundfile.write(quiet, samples * 0.25, rate_hz, subtype="PCM_24")
-    said, expected = (set(each.text.lower().split()) for each in (transcribe(quiet, models), usual))
+    said, expected = (set(each.text.lower().split()) for each in (transcribe(quiet, models, QUICK), usual))
     assert len(said & expected) > 0.8 * len(expected)
 
 
