@@ -3,11 +3,26 @@
 The defaults are for two-party telephone calls. `JobOptions` is what travels with a job, as JSON.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Role = Annotated[str, Field(min_length=1, max_length=64)]
+Encoding = Literal["pcm_mulaw", "pcm_alaw", "pcm_s16le", "pcm_s16be", "gsm", "g722", "g729"]
+"""How the samples of a file without a header are stored, by FFmpeg's names."""
+ENCODING_ALIASES: Final = {
+    "mulaw": "pcm_mulaw",
+    "ulaw": "pcm_mulaw",
+    "alaw": "pcm_alaw",
+    "linear16": "pcm_s16le",
+    "s16le": "pcm_s16le",
+    "s16be": "pcm_s16be",
+}
+"""What other programs and services of this field call them."""
+
+
+def _canonical(name: Any) -> Any:
+    return ENCODING_ALIASES.get(name, name) if isinstance(name, str) else name
 
 
 class Options(BaseModel):
@@ -21,8 +36,8 @@ class PreprocessOptions(Options):
 
     roles: tuple[Role | None, ...] = Field((), description="Who speaks on channel 0, 1, ...")
     channel_mode: Literal["split", "mix"] = Field("split", description="Transcribe channels apart, or mixed to one.")
-    encoding: Literal["pcm_mulaw", "pcm_alaw", "pcm_s16le", "pcm_s16be", "gsm", "g722", "g729"] | None = Field(
-        None, description="What a file without a header is; it is then not looked for one."
+    encoding: Annotated[Encoding | None, BeforeValidator(_canonical)] = Field(
+        None, description="What a file without a header is; it is then not looked for one. Also mulaw, alaw, linear16."
     )
     sample_rate_hz: int | None = Field(None, ge=4000, le=384_000, description="Of a file without a header; else 8000.")
     channels: int | None = Field(None, ge=1, le=64, description="Of a file without a header; else 1.")

@@ -95,7 +95,7 @@ class Client:
             IdempotencyConflict: the key was used for another request.
             DatabaseAway, ResourceBusy: the job was not taken; try again later.
         """
-        chosen = _options(options, roles)
+        chosen = check_options(options, roles)
         details.setdefault("file_name", _name_of(source))
         job_id = str(uuid4())
         try:
@@ -227,7 +227,12 @@ def _invalid(error: ValidationError) -> InvalidOptions:
     return InvalidOptions(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
 
 
-def _options(options: Options | None, roles: Roles) -> JobOptions:
+def check_options(options: Options | None, roles: Roles = ()) -> JobOptions:
+    """The options of a job, with `roles` before those in them.
+
+    Raises:
+        InvalidOptions: what is wrong with them.
+    """
     try:
         chosen = options if isinstance(options, JobOptions) else JobOptions.model_validate(options or {})
         if not roles:

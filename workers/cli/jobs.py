@@ -2,33 +2,47 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pipeline.stages import Step
 from workers.cli.session import open_client
 from workers.cli.tables import job_document, print_job, print_jobs, print_json, write_file
-from workers.cli.transcribe import Format, Hotwords, Roles, check_format, check_readable, split_roles
+from workers.cli.transcribe import (
+    Channels,
+    Encoding,
+    Format,
+    Hotwords,
+    Roles,
+    SampleRate,
+    check_format,
+    check_readable,
+    recording_options,
+    split_roles,
+)
 from workers.states import JobState
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job id, as `submit` and `list` print it.")]
 
 
-def submit(
+def submit(  # noqa: PLR0913, PLR0917  # each is an option of the command line
     file: Annotated[Path, typer.Argument(help="The recording; it is copied.")],
     roles: Roles = "",
     hotword: Hotwords = None,
     priority: Annotated[int, typer.Option(help="A higher number goes first.")] = 0,
     as_json: AsJson = False,
+    encoding: Encoding = None,
+    sample_rate: SampleRate = None,
+    channels: Channels = None,
 ) -> None:
     """Hand in a recording and print its job id; workers that run elsewhere do the rest.
 
     voxqueue up & voxqueue submit call.wav --roles agent,customer
     """
     check_readable(file)
-    options: dict[str, Any] = {"decode": {"hotwords": tuple(hotword or ())}}
+    options = recording_options(hotword, encoding, sample_rate, channels)
     with open_client() as client:
         job = client.enqueue(file, options, roles=split_roles(roles), priority=priority)
     print_json(job_document(job)) if as_json else print(job.id)

@@ -6,12 +6,13 @@ from typing import Annotated, get_args
 
 import typer
 
+from pipeline.options import JobOptions
 from pipeline.render import OutputFormat
 from workers.cli.outcome import Exit, exit_status_of
 from workers.cli.progress import make_progress
 from workers.cli.session import WorkingSession
 from workers.cli.tables import write_file
-from workers.client import Client
+from workers.client import Client, check_options
 from workers.errors import FileNotReadable
 from workers.jobs import JobStatus
 from workers.states import JobState
@@ -25,6 +26,20 @@ Format = Annotated[str, typer.Option("--format", help="text, json, srt or vtt.")
 Roles = Annotated[str, typer.Option("--roles", help="Who speaks on channel 0, 1, ...: agent,customer.")]
 Hotwords = Annotated[list[str] | None, typer.Option("--hotword", help="A name or term to expect; may be repeated.")]
 
+_HEADERLESS = "A file without a header"
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding",
+        help="What it is: mulaw, alaw, linear16, pcm_s16be, gsm, g722 or g729. Without this it is guessed.",
+        rich_help_panel=_HEADERLESS,
+    ),
+]
+SampleRate = Annotated[int | None, typer.Option("--sample-rate", help="In Hz; else 8000.", rich_help_panel=_HEADERLESS)]
+Channels = Annotated[
+    int | None, typer.Option("--channels", help="Interleaved channels; else 1.", rich_help_panel=_HEADERLESS)
+]
+
 
 def transcribe(  # noqa: PLR0913, PLR0917  # each is an option of the command line
     files: Files,
@@ -35,6 +50,9 @@ def transcribe(  # noqa: PLR0913, PLR0917  # each is an option of the command li
     roles: Roles = "",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json, without progress.")] = False,
     hotword: Hotwords = None,
+    encoding: Encoding = None,
+    sample_rate: SampleRate = None,
+    channels: Channels = None,
 ) -> None:
     """Transcribe recordings and print the transcripts.
 
@@ -44,16 +62,18 @@ def transcribe(  # noqa: PLR0913, PLR0917  # each is an option of the command li
         voxqueue transcribe call.wav --roles agent,customer
 
         voxqueue transcribe calls/*.wav --format srt --out subtitles
+
+        voxqueue transcribe line7.raw --encoding mulaw --channels 2
     """
     chosen = check_format("json" if as_json else output_format)
     names = split_roles(roles)
+    options = recording_options(hotword, encoding, sample_rate, channels)
     for file in files:
         check_readable(file)
     paths = [out / f"{file.stem}{SUFFIXES[chosen]}" if out else None for file in files]
     if out and len(set(paths)) < len(paths):
         raise typer.BadParameter("two recordings of one name would be written to one file", param_hint="--out")
     with WorkingSession() as session:
-        options = {"decode": {"hotwords": tuple(hotword or ())}}
         made = [session.client.enqueue(file, options, roles=names) for file in files]
         jobs: dict[str, JobStatus] = {}
         with make_progress(is_wanted=not as_json) as progress:
@@ -92,6 +112,18 @@ def check_format(name: str) -> OutputFormat:
 def split_roles(text: str) -> tuple[str | None, ...]:
     """`agent,customer` as a tuple; a name that is left out is a channel that nobody named."""
     return tuple(name.strip() or None for name in text.split(",")) if text else ()
+
+
+def recording_options(
+    hotword: list[str] | None, encoding: str | None, sample_rate: int | None, channels: int | None
+) -> JobOptions:
+    """The options of a job as the command line gives them.
+
+    Raises:
+        InvalidOptions: they contradict each other or are out of range.
+    """
+    declared = {"encoding": encoding, "sample_rate_hz": sample_rate, "channels": channels}
+    return check_options({"preprocess": declared, "decode": {"hotwords": tuple(hotword or ())}})
 
 
 def check_readable(file: Path) -> None:

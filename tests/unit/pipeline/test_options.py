@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from pipeline.options import (
+    ENCODING_ALIASES,
     DecodeOptions,
     FormatOptions,
     InferenceOptions,
@@ -141,6 +142,13 @@ def test_a_declaration_that_no_file_can_meet_is_refused_with_its_reason(declared
 def test_a_file_without_header_is_described_by_what_its_encoding_leaves_open(declared: dict[str, Any]) -> None:
     options = PreprocessOptions(**declared)
     assert {name: getattr(options, name) for name in declared} == declared
+
+
+@pytest.mark.parametrize(("alias", "name"), ENCODING_ALIASES.items())
+def test_an_encoding_may_be_called_what_others_call_it_and_is_kept_by_one_name(alias: str, name: str) -> None:
+    options = PreprocessOptions(encoding=alias)
+    assert options.encoding == name
+    assert PreprocessOptions.model_validate_json(options.model_dump_json()) == options
 
 
 def _leaves(kind: type[BaseModel]) -> list[str]:

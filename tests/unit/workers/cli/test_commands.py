@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipeline.errors import EmptyUpload, ModelNotFound, OutOfMemory, VoxqueueError
-from pipeline.stages import STEPS
+from pipeline.stages import STEPS, Step
 from workers.cli import app
 from workers.cli.outcome import Exit, exit_status, exit_status_of
 from workers.cli.service import _health_door
@@ -73,6 +73,34 @@ def test_a_job_is_handed_in_looked_at_listed_canceled_and_run_again(recording: P
     assert run("cancel", job_id).stdout == "canceled\n"
     assert run("cancel", job_id).stdout == "it had ended before: canceled\n"
     assert run("retry", job_id).stdout == "queued\n"
+
+
+def test_a_file_without_a_header_is_declared_on_the_command_line(recording: Path) -> None:
+    ran = run("submit", recording, "--encoding", "mulaw", "--sample-rate", "16000", "--channels", "2")
+    with Client(settings()) as client:
+        lease = client.runtime.jobs.claim(Step.PREPROCESS, ran.stdout.strip(), "colleague")
+    assert lease is not None
+    declared = lease.options.preprocess
+    assert (declared.encoding, declared.sample_rate_hz, declared.channels) == ("pcm_mulaw", 16_000, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--encoding", "mp3"), "'pcm_mulaw', 'pcm_alaw'"),
+        (("--channels", "2"), "say its encoding as well"),
+        (("--encoding", "mulaw", "--sample-rate", "1"), "4000"),
+    ],
+)
+@pytest.mark.parametrize("command", ["submit", "transcribe"])
+def test_a_declaration_that_makes_no_sense_is_told_before_anything_is_done(
+    command: str, arguments: tuple[str, ...], reason: str, recording: Path
+) -> None:
+    ran = run(command, recording, *arguments)
+    assert ran.exit_code == Exit.USAGE
+    assert "INVALID_OPTIONS" in ran.stderr
+    assert reason in ran.stderr
+    assert ran.stdout == ""
 
 
 def test_an_error_is_one_plain_line_and_a_trace_only_on_request(recording: Path) -> None:
