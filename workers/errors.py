@@ -9,9 +9,14 @@ VoxqueueError
 │   ├── IdempotencyConflict       IDEMPOTENCY_CONFLICT
 │   ├── FileNotReadable           FILE_NOT_READABLE
 │   ├── FileNotWritable           FILE_NOT_WRITABLE
-│   └── WaitTimeout               WAIT_TIMEOUT
+│   ├── WaitTimeout               WAIT_TIMEOUT
+│   ├── UrlNotAllowed             URL_NOT_ALLOWED
+│   ├── FetchFailed               FETCH_FAILED
+│   └── TooLarge                  TOO_LARGE
 ├── ConfigurationError    a setting is missing or wrong                 CONFIGURATION
 ├── DatabaseAway          the database does not answer (transient)      DATABASE_AWAY
+├── FetchTimeout          a server took too long (transient)            FETCH_TIMEOUT
+├── FetchAway             a server does not answer (transient)          FETCH_AWAY
 └── Fenced                this worker no longer holds the step; it must stop and write nothing
 """
 
@@ -72,6 +77,24 @@ class WaitTimeout(RequestError, TimeoutError):
     code = "WAIT_TIMEOUT"
 
 
+class UrlNotAllowed(RequestError):
+    """The URL can't be used."""
+
+    code = "URL_NOT_ALLOWED"
+
+
+class FetchFailed(RequestError):
+    """The server at the URL did not give what it was asked for."""
+
+    code = "FETCH_FAILED"
+
+
+class TooLarge(RequestError):
+    """It is larger than is allowed."""
+
+    code = "TOO_LARGE"
+
+
 class ConfigurationError(VoxqueueError, ValueError):
     """A setting is missing or wrong."""
 
@@ -88,6 +111,18 @@ class BrokerAway(TransientError, ConnectionError):
     """The broker does not answer."""
 
     code = "BROKER_AWAY"
+
+
+class FetchTimeout(TransientError, TimeoutError):
+    """The server at the URL took too long."""
+
+    code = "FETCH_TIMEOUT"
+
+
+class FetchAway(TransientError, ConnectionError):
+    """The server at the URL does not answer."""
+
+    code = "FETCH_AWAY"
 
 
 class Fenced(VoxqueueError, RuntimeError):

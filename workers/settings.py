@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     retry_base_s: float = Field(1.0, gt=0, description="First back-off; doubles each time, with jitter.")
     broker_timeout_s: float = Field(2.0, gt=0, description="Longest wait for the broker when a job is handed in.")
 
+    outbound_allow: str = Field("", description="Hosts, addresses, networks with commas that URLs may also lead to.")
+    outbound_http: bool = Field(default=False, description="Whether URLs may be http://, on port 80, too.")
+
     failpoint: str = Field("", description="Where tests make workers fail, see workers/failpoints.py.")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
