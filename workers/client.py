@@ -189,7 +189,9 @@ class Client:
 
     def _announce(self, job_id: str, step: Step = Step.PREPROCESS) -> None:
         try:
+            self.runtime.reach("publish.before", step)
             self.runtime.announcer.announce(job_id, step)
+            self.runtime.reach("publish.after", step)
         except BrokerAway as error:
             # The job is in the database: the dispatcher announces it when the broker is back.
             logger.warning("client.not_announced", extra={"job": job_id, "detail": error.detail})

@@ -47,7 +47,9 @@ class Dispatcher:
 
     def _announce(self, ready: Iterable[Ready]) -> None:
         for each in ready:
+            self.runtime.reach("publish.before", each.step)
             self.runtime.announcer.announce(each.job_id, each.step)
+            self.runtime.reach("publish.after", each.step)
             self.runtime.jobs.mark_announced(each)
             logger.info("dispatch.announced", extra={"job": each.job_id, "step": str(each.step)})
 

@@ -31,7 +31,8 @@ class Runtime:
 
 def make_runtime(chosen: Settings) -> Runtime:
     """Put the parts together; connects to nothing yet."""
-    database = Database(chosen.database)
+    reach = failpoints(chosen.failpoint, chosen.home_path)
+    database = Database(chosen.database, reach=reach)
     policy = Policy(
         lease_s=chosen.lease_s,
         step_deadline_s=chosen.step_deadline_s,
@@ -45,7 +46,7 @@ def make_runtime(chosen: Settings) -> Runtime:
         jobs=Jobs(database, policy),
         store=LocalStore(chosen.artifact_path),
         announcer=Announcer(chosen),
-        reach=failpoints(chosen.failpoint, chosen.home_path),
+        reach=reach,
     )
 
 

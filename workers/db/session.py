@@ -16,6 +16,8 @@ from workers.errors import ConfigurationError, DatabaseAway
 
 Result = TypeVar("Result")
 
+Reach = Callable[[str, str], None]
+
 _TRIES = 6
 _BUSY_TIMEOUT_MS = 10_000
 # PostgreSQL ends a worker that was stopped inside a transaction, so that its locks are freed.
@@ -29,11 +31,13 @@ _RETRYABLE_SQLSTATES = ("08", "40", "53", "57P", "55P03", "25P03")
 class Database:
     """A database, and the two ways to use it: `run` a function in a transaction, or `read`.
 
-    Making one raises ConfigurationError where there can be no folder for an SQLite file.
+    `reach` is told of each transaction, before and behind its commit, by the name of its function: see
+    `workers.failpoints`. Making one raises ConfigurationError where there can be no folder for an SQLite file.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+    def __init__(self, url: str, *, pool_size: int = 5, reach: Reach = lambda _name, _of: None) -> None:
         self.url = make_url(url)
+        self._reach = reach
         self.engine = _sqlite_engine(url) if self.is_sqlite else _postgresql_engine(url, pool_size)
 
     @property
@@ -51,14 +55,21 @@ class Database:
         """
         for attempt in range(_TRIES):
             try:
-                with self.engine.begin() as connection:
-                    return act(connection)
+                return self._once(act)
             except DBAPIError as error:
                 if not is_transient(error):
                     raise
                 last_error = error
             time.sleep(random.uniform(0.5, 1.0) * 0.05 * 2**attempt)  # noqa: S311  # jitter, not a secret
         raise DatabaseAway(type(last_error.orig).__name__) from last_error
+
+    def _once(self, act: Callable[[Connection], Result]) -> Result:
+        name = getattr(act, "func", act).__name__
+        with self.engine.begin() as connection:
+            result = act(connection)
+            self._reach("transaction.before_commit", name)
+        self._reach("transaction.after_commit", name)
+        return result
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

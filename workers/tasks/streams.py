@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from pipeline import artifacts
 from pipeline.artifacts import Codec
@@ -28,6 +27,10 @@ def input_stream(runtime: Runtime, lease: Lease, codec: Codec[Item]) -> Iterator
 
 def save(runtime: Runtime, lease: Lease, stream: Stream[Item], codec: Codec[Item]) -> Result:
     """Write the stream while it is made, and refer to it in the result."""
-    write = partial(artifacts.write, stream, codec)
+
+    def write(file: BinaryIO) -> None:
+        artifacts.write(stream, codec, file)
+        runtime.reach("artifact.written", lease.step)
+
     ref = runtime.store.put(f"{lease.job_id}/{lease.step}.{lease.fence}", write)
     return Result(artifact=ref, duration_s=stream.recording.duration_s)
