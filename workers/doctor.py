@@ -53,6 +53,8 @@ def _machine(_settings: Settings) -> Iterator[Finding]:
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
+    if "://" in settings.artifacts:
+        return
     folder = settings.artifact_path
     while not folder.exists():
         folder = folder.parent

@@ -10,6 +10,8 @@ VoxqueueError
 │   ├── FileNotReadable           FILE_NOT_READABLE
 │   ├── FileNotWritable           FILE_NOT_WRITABLE
 │   ├── WaitTimeout               WAIT_TIMEOUT
+│   ├── ObjectNotFound            OBJECT_NOT_FOUND
+│   ├── ObjectNotAllowed          OBJECT_NOT_ALLOWED
 │   ├── UrlNotAllowed             URL_NOT_ALLOWED
 │   ├── FetchFailed               FETCH_FAILED
 │   └── TooLarge                  TOO_LARGE
@@ -69,6 +71,18 @@ class FileNotWritable(RequestError, OSError):
     """The file can't be written."""
 
     code = "FILE_NOT_WRITABLE"
+
+
+class ObjectNotFound(RequestError, LookupError):
+    """There is no such object in the bucket."""
+
+    code = "OBJECT_NOT_FOUND"
+
+
+class ObjectNotAllowed(RequestError, PermissionError):
+    """The bucket does not allow this with the credentials that are set."""
+
+    code = "OBJECT_NOT_ALLOWED"
 
 
 class WaitTimeout(RequestError, TimeoutError):

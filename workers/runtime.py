@@ -9,7 +9,7 @@ from workers.failpoints import Reach, failpoints
 from workers.identity import own_name
 from workers.jobs import Jobs, Policy
 from workers.settings import Settings, settings
-from workers.storage import ArtifactStore, LocalStore
+from workers.storage import ArtifactStore, make_store
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def make_runtime(chosen: Settings) -> Runtime:
         settings=chosen,
         database=database,
         jobs=Jobs(database, policy),
-        store=LocalStore(chosen.artifact_path),
+        store=make_store(chosen),
         announcer=Announcer(chosen),
         reach=reach,
     )

@@ -34,7 +34,12 @@ class Settings(BaseSettings):
     home: Path = Field(Path("~/.voxqueue"), description="Where the embedded stack keeps what it keeps.")
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite under home.")
     broker_url: str = Field("", description="redis:// URL; empty: the embedded broker.")
-    artifacts: Path | None = Field(None, description="Folder of audio and intermediate results; empty: under home.")
+    artifacts: str = Field(
+        "", description="Folder of audio and intermediate results, or s3://BUCKET/PREFIX; empty: under home."
+    )
+    s3_endpoint: str = Field("", description="URL of an S3-compatible service; empty: AWS.")
+    s3_region: str = Field("", description="Its region; empty: AWS_REGION, or us-east-1.")
+    s3_timeout_s: float = Field(30.0, gt=0, description="Longest wait for one answer of it.")
 
     model: str = Field("tiny.en", description="`tiny.en` (comes with the package), a model folder, or a hub name.")
     model_sha256: str = Field("", description="Expected sha256 of the weights; empty: known or not checked.")
@@ -69,6 +74,18 @@ class Settings(BaseSettings):
             raise ValueError(f"not a URL that starts with {', '.join(f'{each}://' for each in schemes)}")
         return url
 
+    @field_validator("artifacts", mode="before")
+    @classmethod
+    def _spell_artifacts(cls, artifacts: object) -> object:
+        return str(artifacts) if isinstance(artifacts, Path) else artifacts or ""
+
+    @field_validator("artifacts")
+    @classmethod
+    def _check_artifacts(cls, artifacts: str) -> str:
+        if "://" in artifacts and not artifacts.startswith("s3://"):
+            raise ValueError("a folder, or s3://BUCKET/PREFIX")
+        return artifacts
+
     @field_validator("heartbeat_s")
     @classmethod
     def _check_heartbeat(cls, heartbeat_s: float, info: ValidationInfo) -> float:
@@ -88,8 +105,8 @@ class Settings(BaseSettings):
 
     @property
     def artifact_path(self) -> Path:
-        """The artifact folder that is used."""
-        return self.artifacts.expanduser().absolute() if self.artifacts else self.home_path / "artifacts"
+        """The folder of artifacts, where they are kept in one."""
+        return Path(self.artifacts).expanduser().absolute() if self.artifacts else self.home_path / "artifacts"
 
     @property
     def broker_socket(self) -> Path:

@@ -23,5 +23,6 @@ def preprocess(job_id: str, **_newer_arguments: Any) -> None:
 def work(runtime: Runtime, hold: Hold) -> Result:
     """Decode, resample, level, find speech."""
     lease = hold.lease
-    speech = find_speech(runtime.store.path(lease.input), lease.options.preprocess, hold.progress)
-    return save(runtime, lease, speech, SPEECH)
+    with runtime.store.path(lease.input) as recording:
+        speech = find_speech(recording, lease.options.preprocess, hold.progress)
+        return save(runtime, lease, speech, SPEECH)

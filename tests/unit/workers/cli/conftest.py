@@ -68,7 +68,9 @@ def _work(client: Client, stop: threading.Event) -> None:
 
 def _end(client: Client, lease: Lease) -> None:
     jobs = client.runtime.jobs
-    if client.runtime.store.path(lease.source).read_bytes().startswith(b"bad"):
+    with client.runtime.store.open(lease.source) as recording:
+        is_bad = recording.read().startswith(b"bad")
+    if is_bad:
         jobs.fail(lease, CorruptHeader("no data"))
         return
     artifact = ArtifactRef(f"{lease.job_id}/{lease.step}.{lease.fence}", "a" * 64, 1)

@@ -26,7 +26,8 @@ def test_what_was_put_comes_back_under_a_key_with_its_hash(store: LocalStore) ->
     assert ref.size_bytes == 5
     with store.open(ref) as file:
         assert file.read() == b"hello"
-    assert store.path(ref).read_bytes() == b"hello"
+    with store.path(ref) as path:
+        assert path.read_bytes() == b"hello"
 
 
 def test_a_writer_that_fails_leaves_no_file_behind(store: LocalStore, tmp_path: Path) -> None:
@@ -58,8 +59,8 @@ def test_bytes_that_changed_are_refused(store: LocalStore, tmp_path: Path) -> No
 def test_bytes_that_are_gone_are_refused(store: LocalStore, tmp_path: Path) -> None:
     ref = store.put("job/features.1", write_hello)
     (tmp_path / ref.key).unlink()
-    with pytest.raises(ArtifactDamaged, match="is gone"):
-        store.path(ref)
+    with pytest.raises(ArtifactDamaged, match="is gone"), store.path(ref):
+        pass
 
 
 def test_the_same_artifact_put_twice_is_one_file(store: LocalStore, tmp_path: Path) -> None:
@@ -71,3 +72,27 @@ def test_a_deleted_job_leaves_nothing(store: LocalStore, tmp_path: Path) -> None
     ref = store.put("job/features.1", write_hello)
     store.delete_job("job")
     assert not (tmp_path / ref.key).exists()
+
+
+def test_entries_are_every_file_with_its_size_and_age(store: LocalStore, tmp_path: Path) -> None:
+    ref = store.put("job/features.1", write_hello)
+    (tmp_path / "job" / ".left.part").write_bytes(b"of a writer that died")
+    found = {entry.key: entry for entry in store.entries()}
+    assert sorted(found) == ["job/.left.part", ref.key]
+    assert found[ref.key].size_bytes == 5
+    assert found[ref.key].written_at == pytest.approx((tmp_path / ref.key).stat().st_mtime)
+    assert list(store.entries("another")) == []
+
+
+def test_removing_takes_the_folder_of_the_last_file_along(store: LocalStore, tmp_path: Path) -> None:
+    first, second = store.put("job/features.1", write_hello), store.put("job/words.1", write_hello)
+    store.remove([first.key, "job/never"])
+    assert (tmp_path / "job").exists()
+    store.remove([second.key])
+    assert not (tmp_path / "job").exists()
+
+
+def test_the_share_of_the_disk_in_use_is_told_even_before_the_folder_is_there(tmp_path: Path) -> None:
+    share = LocalStore(tmp_path / "not" / "yet").used_share()
+    assert share is not None
+    assert 0.0 < share < 1.0

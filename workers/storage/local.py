@@ -1,48 +1,30 @@
-"""The artifact store: bytes that one step leaves for the next, immutable, named by what made them and their hash.
+"""Artifacts in a folder that all workers share: a disk of one host, or one that is mounted by all.
 
-A file is written under a temporary name, synced, and only then linked under its own: a reader sees all of it or
-nothing. Whoever reads checks the hash first.
+A file is written under a temporary name, synced, and only then moved to its own: a reader sees all of it or nothing.
 """
 
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from pipeline.errors import ArtifactDamaged, ResourceBusy
 from workers.jobs.values import ArtifactRef
-
-
-class ArtifactStore(Protocol):
-    """Where artifacts are kept."""
-
-    def put(self, name: str, write: Callable[[BinaryIO], None]) -> ArtifactRef:
-        """Keep what `write` writes into a seekable file; `name` says what made it (`JOB/STEP.FENCE`)."""
-
-    def open(self, ref: ArtifactRef) -> BinaryIO:
-        """The verified bytes, ready to read.
-
-        Raises:
-            ArtifactDamaged: they are gone or are not what was written.
-        """
-
-    def path(self, ref: ArtifactRef) -> Path:
-        """A local file with the verified bytes, for libraries that want a path."""
-
-    def delete_job(self, job_id: str) -> None:
-        """Remove every artifact of a job."""
+from workers.objects import Entry
+from workers.storage.protocol import Write
 
 
 class LocalStore:
-    """Artifacts in a folder that all workers share."""
+    """See `ArtifactStore`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def put(self, name: str, write: Callable[[BinaryIO], None]) -> ArtifactRef:
+    def put(self, name: str, write: Write) -> ArtifactRef:
         """See `ArtifactStore.put`. A full disk is a matter of the moment: ResourceBusy."""
         folder = (self.root / name).parent
         try:
@@ -51,7 +33,7 @@ class LocalStore:
         except OSError as error:
             raise ResourceBusy(f"artifact store: {error.strerror}") from error
 
-    def _put(self, folder: Path, name: str, write: Callable[[BinaryIO], None]) -> ArtifactRef:
+    def _put(self, folder: Path, name: str, write: Write) -> ArtifactRef:
         with NamedTemporaryFile(dir=folder, prefix=".", suffix=".part", delete=False) as part:
             try:
                 write(part)  # type: ignore[arg-type]  # the wrapper is a binary file in all but name
@@ -80,14 +62,43 @@ class LocalStore:
         file.seek(0)
         return file
 
-    def path(self, ref: ArtifactRef) -> Path:
+    @contextmanager
+    def path(self, ref: ArtifactRef) -> Iterator[Path]:
         """See `ArtifactStore.path`."""
         self.open(ref).close()
-        return self.root / ref.key
+        yield self.root / ref.key
+
+    def entries(self, folder: str = "") -> Iterator[Entry]:
+        """See `ArtifactStore.entries`."""
+        for place, _folders, names in os.walk(self.root / folder):
+            for name in names:
+                path = Path(place, name)
+                # A writer moves its temporary file, and a collector beside this one removes others.
+                with suppress(FileNotFoundError):
+                    found = path.stat()
+                    yield Entry(path.relative_to(self.root).as_posix(), found.st_size, found.st_mtime)
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """See `ArtifactStore.remove`."""
+        for key in keys:
+            path = self.root / key
+            path.unlink(missing_ok=True)
+            # The folder of a job goes with its last file; a writer that needs it makes it again.
+            with suppress(OSError):
+                path.parent.rmdir()
 
     def delete_job(self, job_id: str) -> None:
-        """Remove every artifact of a job."""
+        """See `ArtifactStore.delete_job`."""
         shutil.rmtree(self.root / job_id, ignore_errors=True)
+
+    def used_share(self) -> float | None:
+        """See `ArtifactStore.used_share`."""
+        folder = self.root
+        while not folder.exists():
+            folder = folder.parent
+        disk = shutil.disk_usage(folder)
+        # What is kept back for root is no use to us.
+        return disk.used / (disk.used + disk.free) if disk.used + disk.free else None
 
 
 def _sync_folder(folder: Path) -> None:
