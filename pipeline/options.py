@@ -7,6 +7,9 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+LONGEST_SEGMENT_S = 30.0
+"""What acoustic models of 30 s windows read at once."""
+
 Role = Annotated[str, Field(min_length=1, max_length=64)]
 Encoding = Literal["pcm_mulaw", "pcm_alaw", "pcm_s16le", "pcm_s16be", "gsm", "g722", "g729"]
 """How the samples of a file without a header are stored, by FFmpeg's names."""
@@ -31,6 +34,20 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class Stretch(Options):
+    """A part of one channel, in seconds from the start of the recording."""
+
+    channel: int = Field(0, ge=0)
+    start_s: float = Field(ge=0)
+    end_s: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _check_length(self) -> Self:
+        if not 0 < self.end_s - self.start_s <= LONGEST_SEGMENT_S:
+            raise ValueError(f"a stretch ends after it starts, and is no longer than {LONGEST_SEGMENT_S:g} s")
+        return self
+
+
 class PreprocessOptions(Options):
     """How audio is read and where speech is found."""
 
@@ -48,7 +65,12 @@ class PreprocessOptions(Options):
     min_silence_s: float = Field(0.5, ge=0.05, le=5, description="A shorter pause does not end a stretch of speech.")
     padding_s: float = Field(0.3, ge=0, le=1, description="Kept on both sides of speech, so that no sound is cut.")
     max_gap_s: float = Field(2.0, ge=0, le=10, description="Speech is joined into one segment over shorter gaps.")
-    max_segment_s: float = Field(30.0, ge=5, le=30, description="Segments are packed up to this length.")
+    max_segment_s: float = Field(
+        LONGEST_SEGMENT_S, ge=5, le=LONGEST_SEGMENT_S, description="Segments are packed up to this length."
+    )
+    stretches: tuple[Stretch, ...] | None = Field(
+        None, description="Transcribe only these, each in one go; else what speech detection finds."
+    )
 
     @model_validator(mode="after")
     def _check_declared(self) -> Self:

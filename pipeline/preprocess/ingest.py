@@ -1,8 +1,9 @@
 """Decodes a recording onto disk: 16 kHz a channel, without DC, with what the channels have to do with each other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import soxr
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt, sosfilt_zi
 
-from pipeline.audio import AudioReader, Declared, Limits, open_audio
+from pipeline.audio import Declared, Limits, open_audio
 from pipeline.errors import DecoderCrash, TooShort
 from pipeline.options import PreprocessOptions
 from pipeline.preprocess.spool import Spool
@@ -84,7 +85,7 @@ def _ingest(source: Path, options: PreprocessOptions, on_progress: Callable[[flo
     with open_audio(source, limits, declared or None) as reader:
         spools = tuple(Spool() for _ in range(reader.channels))
         comparison = _Comparison()
-        for block in _resampled(reader):
+        for block in resampled(reader.blocks(), reader.sample_rate_hz, reader.channels):
             comparison.add(block)
             for channel, spool in enumerate(spools):
                 spool.append(block[:, channel])
@@ -96,27 +97,23 @@ def _ingest(source: Path, options: PreprocessOptions, on_progress: Callable[[flo
         return Ingested(spools, reader.sample_rate_hz, reader.codec, duration_s, relation, reader.warnings)
 
 
-def _resampled(reader: AudioReader) -> Iterator[NDArray[np.float32]]:
-    """Blocks at 16 kHz (soxr HQ, 20 bits), high-passed at 40 Hz by a Butterworth filter of order 2."""
-    resampler = soxr.ResampleStream(
-        reader.sample_rate_hz, SAMPLE_RATE_HZ, reader.channels, dtype="float32", quality="HQ"
-    )
+def resampled(
+    blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, channels: int
+) -> Iterator[NDArray[np.float32]]:
+    """Blocks at 16 kHz (soxr HQ, 20 bits), high-passed at 40 Hz by a Butterworth filter of order 2.
+
+    `blocks` of shape (frames, channels) are clipped in place.
+    """
+    resampler = soxr.ResampleStream(sample_rate_hz, SAMPLE_RATE_HZ, channels, dtype="float32", quality="HQ")
     sos = butter(2, CUTOFF_HZ, "highpass", fs=SAMPLE_RATE_HZ, output="sos")
     state: NDArray[np.float64] | None = None
     # The last, empty block makes the resampler give out what its filter still holds.
-    for block in _bounded(reader):
-        resampled = resampler.resample_chunk(block, last=not len(block))
-        if not len(resampled):
+    for block in chain(blocks, [np.empty((0, channels), np.float32)]):
+        converted = resampler.resample_chunk(np.clip(block, -LOUDEST, LOUDEST, out=block), last=not len(block))
+        if not len(converted):
             continue
         if state is None:
             # Settled on the first sample, so that a constant offset makes no click at the start.
-            state = sosfilt_zi(sos)[:, :, None] * resampled[0]
-        filtered, state = sosfilt(sos, resampled, axis=0, zi=state)
+            state = sosfilt_zi(sos)[:, :, None] * converted[0]
+        filtered, state = sosfilt(sos, converted, axis=0, zi=state)
         yield filtered.astype(np.float32)
-
-
-def _bounded(reader: AudioReader) -> Iterator[NDArray[np.float32]]:
-    """The blocks of `reader` without absurd samples, and an empty one that says it was the last."""
-    for block in reader.blocks():
-        yield np.clip(block, -LOUDEST, LOUDEST, out=block)
-    yield np.empty((0, reader.channels), np.float32)

@@ -12,7 +12,7 @@ from pipeline.preprocess import level, loudness
 from pipeline.preprocess.crosstalk import without_leaks
 from pipeline.preprocess.ingest import Ingested, Relation, ingest
 from pipeline.preprocess.loudness import HOP
-from pipeline.preprocess.segments import Stretch, find_speech, plan, widen
+from pipeline.preprocess.segments import Spoken, Stretch, find_speech, given_stretches, plan, widen, within
 from pipeline.preprocess.spool import FULL_SCALE, Track
 from pipeline.preprocess.tones import is_tone
 from pipeline.preprocess.vad import WINDOW, SileroVad, find_model
@@ -63,11 +63,14 @@ def preprocess(
         if gain is not None:
             heard = vad.probability(_amplified(track, gain, watch))
             probability = without_leaks(heard, track, [*tracks[:order], *tracks[order + 1 :]])
-            speech = [each for each in find_speech(probability, options) if not is_tone(track, *_samples(each, track))]
+            found = find_speech(probability, options)
+            speech = [each for each in found if not is_tone(track, *_samples(each, track))]
             speech_gain = level.speech_gain(levels[order], [_samples(each, track) for each in speech])
             planned = plan(speech, probability, options)
             # Beside another channel, the silence of this one may hold a quiet copy of the other speaker.
-            if len(tracks) == 1:
+            if options.stretches is not None:
+                planned = within(given_stretches(options, channels[order].index), found, Spoken(speech, planned))
+            elif len(tracks) == 1:
                 planned = widen(planned, len(probability), options)
             stretches = [_samples(each, track) for each in planned]
             cuts += [_Cut(start, channels[order].index, stop, track, speech_gain) for start, stop in stretches]

@@ -14,9 +14,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelMismatch, ModelNotFound
+from pipeline.values import SAMPLE_RATE_HZ
 
 WINDOW = 512
 """Samples at 16 kHz that one probability stands for."""
+WINDOW_S = WINDOW / SAMPLE_RATE_HZ
 PACKAGE = "silero_vad"
 CONTEXT = 64
 SETTLING = 8
@@ -48,15 +50,19 @@ class SileroVad:
         options.enable_cpu_mem_arena = False
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
+    def listen(self) -> "Listening":
+        """Begin with a channel."""
+        return Listening(self._session)
+
     def probability(self, blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Probabilities (windows,) over a channel at 16 kHz that comes in `blocks`, whole windows but for the last."""
-        stream = _Pass(self._session)
-        found = [stream.feed(block) for block in blocks]
+        listening = self.listen()
+        found = [listening.feed(block) for block in blocks]
         return np.concatenate(found) if found else np.empty(0, np.float32)
 
 
-class _Pass:
-    """One pass over a channel, fed block by block."""
+class Listening:
+    """One pass over a channel, fed block by block: whole windows but for the last block."""
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session

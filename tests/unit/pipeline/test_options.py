@@ -16,6 +16,7 @@ from pipeline.options import (
     JobOptions,
     Options,
     PreprocessOptions,
+    Stretch,
 )
 
 STEPS: list[type[Options]] = [PreprocessOptions, InferenceOptions, DecodeOptions, FormatOptions]
@@ -168,3 +169,15 @@ def _leaves(kind: type[BaseModel]) -> list[str]:
 def test_a_job_has_the_options_of_its_steps_and_no_others() -> None:
     assert {leaf.split(".")[0] for leaf in _leaves(JobOptions)} == {"preprocess", "inference", "decode", "format"}
     assert len(_leaves(JobOptions)) == sum(len(step.model_fields) for step in STEPS)
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(1.0, 1.0), (2.0, 1.0), (0.0, 30.1), (-1.0, 1.0), (0.0, math.inf)])
+def test_a_stretch_that_no_model_could_read_is_refused(start_s: float, end_s: float) -> None:
+    with pytest.raises(ValidationError):
+        Stretch(start_s=start_s, end_s=end_s)
+
+
+def test_stretches_survive_the_way_through_json() -> None:
+    options = JobOptions.model_validate({"preprocess": {"stretches": [{"channel": 1, "start_s": 0.5, "end_s": 30.5}]}})
+    assert options.preprocess.stretches == (Stretch(channel=1, start_s=0.5, end_s=30.5),)
+    assert JobOptions.model_validate_json(options.model_dump_json()) == options
