@@ -14,7 +14,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from io import BytesIO
@@ -52,7 +52,7 @@ class JobDetails(TypedDict, total=False):
 
     `external_id` and `annotations` are the caller's own and come back
     unchanged; two calls with the same `idempotency_key` and the same request make one job; a higher `priority` goes
-    first; a job that has not ended `expires_in_s` after it was made is given up.
+    first; a job that has not ended `expires_in_s` after it was made is given up; lists can be filtered by `tags`.
     """
 
     file_name: str
@@ -62,6 +62,7 @@ class JobDetails(TypedDict, total=False):
     annotations: dict[str, Any]
     idempotency_key: str | None
     expires_in_s: float | None
+    tags: Collection[str]
 
 
 class Client:
@@ -219,7 +220,7 @@ def _name_of(source: Source) -> str:
 
 def _new_job(job_id: str, source: ArtifactRef, options: JobOptions, details: JobDetails) -> NewJob:
     try:
-        return NewJob(id=job_id, source=source, options=options, **details)
+        return NewJob(id=job_id, source=source, options=options, **details)  # type: ignore[arg-type]  # pydantic makes a set
     except ValidationError as error:
         raise _invalid(error) from error
 

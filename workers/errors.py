@@ -7,6 +7,9 @@ VoxqueueError
 │   ├── JobFailed                 JOB_FAILED
 │   ├── NotAllowedInState         NOT_ALLOWED_IN_STATE
 │   ├── IdempotencyConflict       IDEMPOTENCY_CONFLICT
+│   ├── KeyNotFound               KEY_NOT_FOUND
+│   ├── KeyRefused                UNAUTHORIZED
+│   ├── BadCursor                 BAD_CURSOR
 │   ├── FileNotReadable           FILE_NOT_READABLE
 │   ├── FileNotWritable           FILE_NOT_WRITABLE
 │   ├── WaitTimeout               WAIT_TIMEOUT
@@ -59,6 +62,24 @@ class IdempotencyConflict(RequestError):
     """The same idempotency key was used for another request."""
 
     code = "IDEMPOTENCY_CONFLICT"
+
+
+class KeyNotFound(RequestError, LookupError):
+    """There is no such API key."""
+
+    code = "KEY_NOT_FOUND"
+
+
+class KeyRefused(RequestError, PermissionError):
+    """The API key is missing, wrong, expired or revoked."""
+
+    code = "UNAUTHORIZED"
+
+
+class BadCursor(RequestError):
+    """The cursor is not one that a list gave."""
+
+    code = "BAD_CURSOR"
 
 
 class FileNotReadable(RequestError, OSError):

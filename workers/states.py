@@ -37,6 +37,15 @@ class Outcome(StrEnum):
     RETURNED = "returned"
 
 
+class Scope(StrEnum):
+    """What an API key may do; without `unredacted`, transcripts are shown redacted and audio not at all."""
+
+    READ = "read"
+    WRITE = "write"
+    UNREDACTED = "unredacted"
+    ADMIN = "admin"
+
+
 FINAL_JOB_STATES = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 
 JOB_TRANSITIONS: dict[JobState, frozenset[JobState]] = {

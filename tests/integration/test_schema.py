@@ -23,7 +23,7 @@ from workers.states import JobState, StepState
 def completed(database: Database) -> str:
     """The id of a job with rows in every table."""
     service = Jobs(database, POLICY)
-    job_id = service.create(new_job())
+    job_id = service.create(new_job(tags={"north"}))
     for step in STEPS:
         lease = service.claim(step, job_id, "worker")
         assert lease is not None
@@ -55,11 +55,16 @@ def set_state(database: Database, table: Table, state: str) -> None:
     database.run(lambda connection: connection.execute(table.update().values(state=state)))
 
 
+# Tables that say nothing of jobs.
+APART = {"api_keys"}
+
+
 def test_a_completed_job_has_rows_in_every_table(database: Database, completed: str) -> None:
     with database.read() as connection:
         numbers = {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in metadata.sorted_tables
+            if table.name not in APART
         }
     assert all(numbers.values()), numbers
     assert numbers["attempts"] == numbers["steps"] == len(STEPS)
@@ -166,7 +171,14 @@ def test_preparing_a_database_that_is_ready_changes_nothing(database: Database, 
 def test_moving_goes_up_or_down_whichever_way_the_revision_lies(empty: Database) -> None:
     head = migrate.head_revision()
     assert head is not None
-    for revision, reached in (("base", None), ("head", head), (head, head), ("base", None), (head[:3], head)):
+    for revision, reached in (
+        ("base", None),
+        ("head", head),
+        (head, head),
+        ("base", None),
+        ("0001", "0001"),
+        (head, head),
+    ):
         migrate.move(empty, revision)
         assert migrate.current_revision(empty) == reached
     with pytest.raises(ConfigurationError, match="no-such"):

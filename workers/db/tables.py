@@ -2,8 +2,11 @@
 
 jobs ─┬─ steps ── attempts      what decides, and its history
       ├─ events                 append-only, what listeners resume from
+      ├─ job_tags               what callers group jobs by
       ├─ artifacts              references to bytes in the store
       └─ transcripts ─ segments ─ words
+
+api_keys, usage                 whose a request is, and what each tenant had transcribed; they outlive the jobs
 """
 
 from sqlalchemy import (
@@ -125,6 +128,16 @@ events = Table(
     Column("step", String(16)),
     Column("reason", Text),
     Index(None, "job_id", "id"),
+    # Without it SQLite gives the number of a deleted row to the next one, which a listener would take for one it saw.
+    sqlite_autoincrement=True,
+)
+
+job_tags = Table(
+    "job_tags",
+    metadata,
+    _job_id(primary_key=True),
+    Column("tag", String(64), primary_key=True),
+    Index(None, "tag", "job_id"),
 )
 
 artifacts = Table(
@@ -180,4 +193,29 @@ words = Table(
     Column("end_s", Double, nullable=False),
     Column("confidence", Double, nullable=False),
     Column("text", Text, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("secret_sha256", String(64), nullable=False),
+    Column("scopes", JsonText, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("last_used_at", Double),
+    Column("revoked_at", Double),
+    Index(None, "tenant"),
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("job_id", String(36), primary_key=True),  # no foreign key: what was used stays when the job is deleted
+    Column("tenant", String(64), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("audio_s", Double, nullable=False),
+    Index(None, "tenant", "at"),
 )

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.stages import STEPS
 from workers.db.base import db_now
-from workers.db.tables import artifacts, jobs, steps
+from workers.db.tables import artifacts, job_tags, jobs, steps
 from workers.errors import IdempotencyConflict
 from workers.jobs.history import record
 from workers.jobs.values import SOURCE, NewJob
@@ -17,7 +17,9 @@ from workers.states import JobState, StepState
 
 def request_hash(job: NewJob) -> str:
     """Hash of what was asked for: the recording and the options, not the id."""
-    asked = [job.source.sha256, job.options.model_dump(mode="json"), job.external_id, job.annotations]
+    asked: list[object] = [job.source.sha256, job.options.model_dump(mode="json"), job.external_id, job.annotations]
+    if job.tags:
+        asked.append(sorted(job.tags))
     text = json.dumps(asked, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -55,6 +57,8 @@ def create(connection: Connection, job: NewJob) -> str:
         # Another transaction with the same request was quicker, and has committed: nothing was inserted because of it.
         return _find_earlier(connection, job) or job.id
     _insert_steps(connection, job)
+    if job.tags:
+        connection.execute(insert(job_tags), [{"job_id": job.id, "tag": tag} for tag in sorted(job.tags)])
     connection.execute(
         insert(artifacts).values(
             job_id=job.id,

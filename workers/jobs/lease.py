@@ -12,6 +12,7 @@ from workers.db.tables import artifacts, attempts, jobs, steps
 from workers.errors import Fenced
 from workers.jobs.history import close_attempt, record
 from workers.jobs.results import Result, store_result
+from workers.jobs.usage import count_job
 from workers.jobs.values import SOURCE, ArtifactRef, Lease, Policy
 from workers.states import JobState, Outcome, StepState, sources_of
 
@@ -168,6 +169,7 @@ def finish(connection: Connection, lease: Lease, result: Result) -> None:
         )
         return
     end_job(connection, lease.job_id, JobState.COMPLETED)
+    count_job(connection, lease.job_id)
 
 
 def fail(connection: Connection, lease: Lease, error: tuple[str, str], policy: Policy | None) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from pipeline.stages import STEPS, Step
-from workers.db.tables import events, jobs, steps, transcripts
+from workers.db.tables import events, job_tags, jobs, steps, transcripts
 from workers.errors import JobFailed, JobNotFinished, JobNotFound
 from workers.jobs.values import JobStatus, StepStatus
 from workers.states import FINAL_JOB_STATES, JobState, StepState
@@ -25,16 +25,19 @@ class Event:
     reason: str | None
 
 
-def status(connection: Connection, job_id: str) -> JobStatus:
+def status(connection: Connection, job_id: str, tenant: str | None = None) -> JobStatus:
     """The job and its steps.
 
     Raises:
-        JobNotFound: there is no such job.
+        JobNotFound: there is no such job, or it is another tenant's.
     """
-    row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
+    wanted = select(jobs).where(jobs.c.id == job_id)
+    if tenant is not None:
+        wanted = wanted.where(jobs.c.tenant == tenant)
+    row = connection.execute(wanted).first()
     if row is None:
         raise JobNotFound(job_id)
-    return _job_status(row, connection.execute(select(steps).where(steps.c.job_id == job_id)).all())
+    return statuses(connection, [row])[0]
 
 
 def recent(connection: Connection, state: JobState | None = None, limit: int = 50) -> list[JobStatus]:
@@ -42,9 +45,7 @@ def recent(connection: Connection, state: JobState | None = None, limit: int = 5
     wanted = select(jobs).order_by(jobs.c.created_at.desc(), jobs.c.id).limit(limit)
     if state is not None:
         wanted = wanted.where(jobs.c.state == state)
-    found = connection.execute(wanted).all()
-    rows = connection.execute(select(steps).where(steps.c.job_id.in_([row.id for row in found]))).all()
-    return [_job_status(row, [step for step in rows if step.job_id == row.id]) for row in found]
+    return statuses(connection, connection.execute(wanted).all())
 
 
 def document(connection: Connection, job_id: str) -> str:
@@ -92,7 +93,19 @@ def counts(connection: Connection) -> dict[str, dict[str, int]]:
     return found
 
 
-def _job_status(row: Row[tuple[Any, ...]], step_rows: Sequence[Row[tuple[Any, ...]]]) -> JobStatus:
+def statuses(connection: Connection, rows: Sequence[Row[tuple[Any, ...]]]) -> list[JobStatus]:
+    """The jobs of these rows of `jobs`, in the same order."""
+    ids = [row.id for row in rows]
+    step_rows: dict[str, list[Row[tuple[Any, ...]]]] = {each: [] for each in ids}
+    for step in connection.execute(select(steps).where(steps.c.job_id.in_(ids))):
+        step_rows[step.job_id].append(step)
+    tags: dict[str, list[str]] = {each: [] for each in ids}
+    for job_id, tag in connection.execute(select(job_tags).where(job_tags.c.job_id.in_(ids)).order_by(job_tags.c.tag)):
+        tags[job_id].append(tag)
+    return [_job_status(row, step_rows[row.id], tags[row.id]) for row in rows]
+
+
+def _job_status(row: Row[tuple[Any, ...]], step_rows: Sequence[Row[tuple[Any, ...]]], tags: Sequence[str]) -> JobStatus:
     ordered = sorted(step_rows, key=lambda step: STEPS.index(Step(step.name)))
     return JobStatus(
         id=row.id,
@@ -109,6 +122,8 @@ def _job_status(row: Row[tuple[Any, ...]], step_rows: Sequence[Row[tuple[Any, ..
         external_id=row.external_id,
         annotations=row.annotations,
         steps=tuple(_step_status(step) for step in ordered),
+        priority=row.priority,
+        tags=tuple(tags),
     )
 
 

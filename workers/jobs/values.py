@@ -38,6 +38,7 @@ class ArtifactRef:
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 _Name = Annotated[_Text, Field(max_length=255)]
 _Tenant = Annotated[_Text, Field(min_length=1, max_length=64)]
+_Tag = Annotated[_Text, Field(min_length=1, max_length=64)]
 _Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 
 
@@ -58,6 +59,7 @@ class NewJob:
     annotations: dict[str, JsonValue] = field(default_factory=dict)
     idempotency_key: _Name | None = None
     expires_in_s: Annotated[float, Field(gt=0)] | None = None
+    tags: Annotated[frozenset[_Tag], Field(max_length=32)] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class JobStatus:
     external_id: str | None
     annotations: dict[str, Any]
     steps: tuple[StepStatus, ...]
+    priority: int = 0
+    tags: tuple[str, ...] = ()
 
     @property
     def is_final(self) -> bool:

@@ -1,0 +1,81 @@
+"""What a door sees of the jobs: those of one tenant. Nothing here can be asked about another's."""
+
+import re
+
+from pipeline.stages import Step
+from workers.errors import JobNotFound
+from workers.jobs import listing, queries, usage
+from workers.jobs.listing import Page, Wanted
+from workers.jobs.queries import Event
+from workers.jobs.service import Jobs
+from workers.jobs.usage import Usage
+from workers.jobs.values import ArtifactRef, JobStatus
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class TenantJobs:
+    """The jobs of one tenant. To it, another tenant's job does not exist: JobNotFound, as for an id of nobody's."""
+
+    def __init__(self, jobs: Jobs, tenant: str) -> None:
+        self.tenant = tenant
+        self._jobs = jobs
+
+    def status(self, job_id: str) -> JobStatus:
+        """The job as it is now."""
+        # What is no id can't be found; PostgreSQL would refuse some of it as text.
+        if not _ID.fullmatch(job_id):
+            raise JobNotFound(job_id)
+        with self._jobs.database.read() as connection:
+            return queries.status(connection, job_id, self.tenant)
+
+    def page(self, wanted: Wanted) -> Page:
+        """The jobs that match, newest first."""
+        with self._jobs.database.read() as connection:
+            return listing.page(connection, wanted, self.tenant)
+
+    def document(self, job_id: str) -> str:
+        """The newest transcript as canonical JSON; JobNotFinished or JobFailed when there is none."""
+        self.check(job_id)
+        return self._jobs.document(job_id)
+
+    def recording(self, job_id: str) -> ArtifactRef:
+        """Where the recording lies."""
+        self.check(job_id)
+        with self._jobs.database.read() as connection:
+            return listing.source_of(connection, job_id)
+
+    def events_after(self, after: int, job_id: str | None = None) -> list[Event]:
+        """What happened after the event with this id, to one job or to all, oldest first."""
+        if job_id is not None:
+            self.check(job_id)
+            return self._jobs.events_after(job_id, after)
+        with self._jobs.database.read() as connection:
+            return [event for _, event in listing.all_events_after(connection, after, self.tenant)]
+
+    def cancel(self, job_id: str) -> bool:
+        """Cancel the job; False when it had ended before."""
+        self.check(job_id)
+        return self._jobs.cancel(job_id)
+
+    def retry(self, job_id: str, from_step: Step | None = None) -> Step:
+        """Run the ended job again; NotAllowedInState when it has not ended."""
+        self.check(job_id)
+        return self._jobs.retry(job_id, from_step)
+
+    def usage(self, since: float = 0.0, until: float | None = None) -> list[Usage]:
+        """Seconds of audio that were transcribed in a span of time (seconds since 1970)."""
+        with self._jobs.database.read() as connection:
+            return usage.report(connection, self.tenant, since, until)
+
+    def check(self, job_id: str) -> None:
+        """Return if the job is this tenant's; whose it is never changes, so what follows can rely on it.
+
+        Raises:
+            JobNotFound: it is not.
+        """
+        if not _ID.fullmatch(job_id):
+            raise JobNotFound(job_id)
+        with self._jobs.database.read() as connection:
+            if listing.owner_of(connection, job_id) != self.tenant:
+                raise JobNotFound(job_id)
