@@ -12,34 +12,30 @@ caller, and neither torch nor librosa is imported. A client may be used by many 
 
 import logging
 import os
-import shutil
 import time
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from functools import cache
-from io import BytesIO
-from pathlib import Path
+from functools import cache, partial
 from typing import Any, BinaryIO, Self, TypedDict, Unpack
 from uuid import uuid4
 
 from pydantic import ValidationError
 
-from pipeline.errors import EmptyUpload, InvalidOptions
+from pipeline.errors import InvalidOptions
 from pipeline.options import JobOptions
 from pipeline.render import OutputFormat, from_json, render
 from pipeline.stages import Step
 from pipeline.values import Transcript
-from workers.errors import BrokerAway, DatabaseAway, FileNotReadable, WaitTimeout
+from workers.errors import BrokerAway, DatabaseAway, WaitTimeout
 from workers.jobs import ArtifactRef, JobStatus, NewJob
 from workers.jobs.values import SOURCE
 from workers.runtime import make_runtime
 from workers.settings import Settings
 from workers.settings import settings as environment_settings
+from workers.sources import Source, check_link, copy, link_name, name_of, opened
 from workers.states import JobState
 
 logger = logging.getLogger(__name__)
 
-Source = str | os.PathLike[str] | bytes | BinaryIO
 Options = JobOptions | dict[str, Any]
 Roles = Sequence[str | None]
 
@@ -84,24 +80,35 @@ class Client:
         self.runtime.database.dispose()
 
     def enqueue(
-        self, source: Source, options: Options | None = None, *, roles: Roles = (), **details: Unpack[JobDetails]
+        self,
+        source: Source | None = None,
+        options: Options | None = None,
+        *,
+        url: str | None = None,
+        roles: Roles = (),
+        **details: Unpack[JobDetails],
     ) -> JobStatus:
-        """Hand in a recording: a path, its bytes, or a binary file. It is copied; the caller may delete it afterwards.
+        """Hand in a recording: a path, its bytes, a binary file, or the https:// or s3:// address of one.
 
-        `roles` names who speaks on channel 0, 1, ..., and goes before those in `options`.
+        A `source` is copied at once, by this process; the caller may delete it afterwards. A `url` that somebody else
+        named is fetched later, by a worker that holds it to VOXQUEUE_FETCH_URLS and VOXQUEUE_OUTBOUND_ALLOW. `roles`
+        names who speaks on channel 0, 1, ..., and goes before those in `options`.
 
         Raises:
-            FileNotReadable: there is no such file, or it can't be read.
-            EmptyUpload, InvalidOptions: the request can't be met.
+            FileNotReadable, ObjectNotFound, ObjectNotAllowed, UrlNotAllowed, FetchFailed: the source can't be had.
+            EmptyUpload, TooLarge, InvalidOptions: the request can't be met.
             IdempotencyConflict: the key was used for another request.
-            DatabaseAway, ResourceBusy: the job was not taken; try again later.
+            DatabaseAway, ResourceBusy, FetchTimeout, FetchAway: the job was not taken; try again later.
         """
+        if (source is None) is (url is None):
+            raise InvalidOptions("a recording or a url, one of them")
         chosen = check_options(options, roles)
-        details.setdefault("file_name", _name_of(source))
+        named: Source = source if source is not None else str(url)
+        details.setdefault("file_name", name_of(named))
         job_id = str(uuid4())
         try:
-            job = _new_job(job_id, self._keep(job_id, source), chosen, details)
-            made_id = self.runtime.jobs.create(job)
+            kept = self._keep(job_id, source) if source is not None else self._keep_link(job_id, str(url))
+            made_id = self.runtime.jobs.create(_new_job(job_id, kept, chosen, details))
         except DatabaseAway:
             # The job may have been written all the same, and would then need its recording.
             raise
@@ -179,14 +186,13 @@ class Client:
         return self.runtime.jobs.recent(state, limit)
 
     def _keep(self, job_id: str, source: Source) -> ArtifactRef:
-        with _opened(source) as file:
+        with opened(source, self.settings) as pieces:
+            write = partial(copy, pieces, max_bytes=self.settings.max_upload_bytes)
+            return self.runtime.store.put(f"{job_id}/{SOURCE}.0", write)
 
-            def copy(kept: BinaryIO) -> None:
-                shutil.copyfileobj(file, kept)
-                if kept.tell() == 0:
-                    raise EmptyUpload
-
-            return self.runtime.store.put(f"{job_id}/{SOURCE}.0", copy)
+    def _keep_link(self, job_id: str, url: str) -> ArtifactRef:
+        check_link(url, self.settings)
+        return self.runtime.store.put(link_name(job_id), partial(_write, url))
 
     def _announce(self, job_id: str, step: Step = Step.PREPROCESS) -> None:
         try:
@@ -198,24 +204,8 @@ class Client:
             logger.warning("client.not_announced", extra={"job": job_id, "detail": error.detail})
 
 
-def _opened(source: Source) -> AbstractContextManager[BinaryIO]:
-    if isinstance(source, bytes):
-        return BytesIO(source)
-    if not isinstance(source, str | os.PathLike):
-        return nullcontext(source)  # the caller closes it
-    try:
-        return Path(source).open("rb")
-    except OSError as error:
-        raise FileNotReadable(f"{Path(source).name}: {error.strerror}") from error
-
-
-def _name_of(source: Source) -> str:
-    if isinstance(source, bytes):
-        return "recording"
-    path = source if isinstance(source, str | os.PathLike) else getattr(source, "name", "")
-    name = Path(path).name if isinstance(path, str | os.PathLike) else ""
-    # Names of files are bytes, and need not be text.
-    return os.fsencode(name).decode(errors="replace") or "recording"
+def _write(url: str, file: BinaryIO) -> None:
+    file.write(url.encode())
 
 
 def _new_job(job_id: str, source: ArtifactRef, options: JobOptions, details: JobDetails) -> NewJob:
@@ -259,10 +249,15 @@ def default_client() -> Client:
 
 
 def enqueue(
-    source: Source, options: Options | None = None, *, roles: Roles = (), **details: Unpack[JobDetails]
+    source: Source | None = None,
+    options: Options | None = None,
+    *,
+    url: str | None = None,
+    roles: Roles = (),
+    **details: Unpack[JobDetails],
 ) -> JobStatus:
     """See `Client.enqueue`."""
-    return default_client().enqueue(source, options, roles=roles, **details)
+    return default_client().enqueue(source, options, url=url, roles=roles, **details)
 
 
 def status(job_id: str) -> JobStatus:

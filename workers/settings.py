@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     retry_base_s: float = Field(1.0, gt=0, description="First back-off; doubles each time, with jitter.")
     broker_timeout_s: float = Field(2.0, gt=0, description="Longest wait for the broker when a job is handed in.")
 
+    max_upload_bytes: int = Field(2 << 30, gt=0, description="A larger recording is refused while it comes in.")
+    fetch_urls: bool = Field(default=False, description="Whether workers fetch recordings from URLs in requests.")
+    fetch_timeout_s: float = Field(600.0, gt=0, description="Longest time for the whole of such a recording.")
     outbound_allow: str = Field("", description="Hosts, addresses, networks with commas that URLs may also lead to.")
     outbound_http: bool = Field(default=False, description="Whether URLs may be http://, on port 80, too.")
 

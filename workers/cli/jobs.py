@@ -8,6 +8,7 @@ import typer
 
 from pipeline.stages import Step
 from workers.cli.session import open_client
+from workers.cli.sources import source_of
 from workers.cli.tables import job_document, print_job, print_jobs, print_json, write_file
 from workers.cli.transcribe import (
     Channels,
@@ -17,7 +18,6 @@ from workers.cli.transcribe import (
     Roles,
     SampleRate,
     check_format,
-    check_readable,
     recording_options,
     split_roles,
 )
@@ -28,7 +28,9 @@ JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job id, as `submit`
 
 
 def submit(  # noqa: PLR0913, PLR0917  # each is an option of the command line
-    file: Annotated[Path, typer.Argument(help="The recording; it is copied.")],
+    file: Annotated[
+        str, typer.Argument(help="The recording, which is copied: a file, an https:// or s3:// address, - for stdin.")
+    ],
     roles: Roles = "",
     hotword: Hotwords = None,
     priority: Annotated[int, typer.Option(help="A higher number goes first.")] = 0,
@@ -40,11 +42,13 @@ def submit(  # noqa: PLR0913, PLR0917  # each is an option of the command line
     """Hand in a recording and print its job id; workers that run elsewhere do the rest.
 
     voxqueue up & voxqueue submit call.wav --roles agent,customer
+
+    voxqueue submit s3://recordings/2026/11/call.wav
     """
-    check_readable(file)
+    source = source_of(file)
     options = recording_options(hotword, encoding, sample_rate, channels)
     with open_client() as client:
-        job = client.enqueue(file, options, roles=split_roles(roles), priority=priority)
+        job = source.enqueue(client, options, roles=split_roles(roles), priority=priority)
     print_json(job_document(job)) if as_json else print(job.id)
 
 

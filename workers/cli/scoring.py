@@ -13,8 +13,8 @@ from rich.text import Text
 from workers.cli.jobs import AsJson
 from workers.cli.outcome import Exit
 from workers.cli.session import WorkingSession
+from workers.cli.sources import check_readable
 from workers.cli.tables import print_json, write_file
-from workers.cli.transcribe import check_readable
 from workers.client import Client
 from workers.evaluate import ManifestLine, Spoken, read_manifest, report, rtfx
 from workers.jobs import JobStatus

@@ -11,16 +11,20 @@ from pipeline.render import OutputFormat
 from workers.cli.outcome import Exit, exit_status_of
 from workers.cli.progress import make_progress
 from workers.cli.session import WorkingSession
+from workers.cli.sources import source_of
 from workers.cli.tables import write_file
 from workers.client import Client, check_options
-from workers.errors import FileNotReadable
 from workers.jobs import JobStatus
 from workers.states import JobState
 
 SUFFIXES = {"json": ".json", "text": ".txt", "srt": ".srt", "vtt": ".vtt"}
 
 Files = Annotated[
-    list[Path], typer.Argument(help="Recordings: WAV, FLAC, MP3, Ogg, AMR, MP4, ...; see docs/formats.md")
+    list[str],
+    typer.Argument(
+        help="Recordings: files (WAV, FLAC, MP3, Ogg, AMR, MP4, ...; see docs/formats.md), https:// or s3:// "
+        "addresses, or - for standard input."
+    ),
 ]
 Format = Annotated[str, typer.Option("--format", help="text, json, srt or vtt.")]
 Roles = Annotated[str, typer.Option("--roles", help="Who speaks on channel 0, 1, ...: agent,customer.")]
@@ -64,17 +68,18 @@ def transcribe(  # noqa: PLR0913, PLR0917  # each is an option of the command li
         voxqueue transcribe calls/*.wav --format srt --out subtitles
 
         voxqueue transcribe line7.raw --encoding mulaw --channels 2
+
+        sox call.wav -t flac - | voxqueue transcribe -
     """
     chosen = check_format("json" if as_json else output_format)
     names = split_roles(roles)
     options = recording_options(hotword, encoding, sample_rate, channels)
-    for file in files:
-        check_readable(file)
-    paths = [out / f"{file.stem}{SUFFIXES[chosen]}" if out else None for file in files]
+    sources = [source_of(file) for file in files]
+    paths = [out / f"{Path(each.name).stem}{SUFFIXES[chosen]}" if out else None for each in sources]
     if out and len(set(paths)) < len(paths):
         raise typer.BadParameter("two recordings of one name would be written to one file", param_hint="--out")
     with WorkingSession() as session:
-        made = [session.client.enqueue(file, options, roles=names) for file in files]
+        made = [each.enqueue(session.client, options, roles=names) for each in sources]
         jobs: dict[str, JobStatus] = {}
         with make_progress(is_wanted=not as_json) as progress:
             for job in session.watch(each.id for each in made):
@@ -124,13 +129,3 @@ def recording_options(
     """
     declared = {"encoding": encoding, "sample_rate_hz": sample_rate, "channels": channels}
     return check_options({"preprocess": declared, "decode": {"hotwords": tuple(hotword or ())}})
-
-
-def check_readable(file: Path) -> None:
-    """Look at a file before any work is begun.
-
-    Raises:
-        FileNotReadable: it is not there or is no file.
-    """
-    if not file.is_file():
-        raise FileNotReadable(str(file))

@@ -7,11 +7,11 @@ from uuid import uuid4
 from pipeline.errors import VoxqueueError
 from pipeline.stages import Step
 from workers.db.session import Database
-from workers.jobs import control, create, lease, queries, reap
+from workers.jobs import control, create, lease, queries, reap, recordings
 from workers.jobs.queries import Event
 from workers.jobs.reap import Ready
 from workers.jobs.results import Result
-from workers.jobs.values import JobStatus, Lease, NewJob, Policy
+from workers.jobs.values import ArtifactRef, JobStatus, Lease, NewJob, Policy
 from workers.states import JobState
 
 
@@ -60,6 +60,14 @@ class Jobs:
         policy = self.policy if error.retryable else None
         told = (error.code, error.sentence)
         return self.database.run(partial(lease.fail, lease=held, error=told, policy=policy))
+
+    def keep_recording(self, held: Lease, ref: ArtifactRef) -> None:
+        """Make `ref` the recording of a job that was handed in as a link.
+
+        Raises:
+            Fenced: the step was taken away; nothing was written.
+        """
+        self.database.run(partial(recordings.keep, lease=held, ref=ref))
 
     def give_back(self, held: Lease) -> None:
         """Hand a step back unfinished, without blame.

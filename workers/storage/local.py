@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import BinaryIO
 
-from pipeline.errors import ArtifactDamaged, ResourceBusy
+from pipeline.errors import ArtifactDamaged, ResourceBusy, VoxqueueError
 from workers.jobs.values import ArtifactRef
 from workers.objects import Entry
 from workers.storage.protocol import Write
@@ -30,6 +30,9 @@ class LocalStore:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             return self._put(folder, name, write)
+        except VoxqueueError:
+            # Some of ours are errors of the operating system as well: what a source could not give is no full disk.
+            raise
         except OSError as error:
             raise ResourceBusy(f"artifact store: {error.strerror}") from error
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO, BinaryIO
 
-from pipeline.errors import ArtifactDamaged, ResourceBusy
+from pipeline.errors import ArtifactDamaged, ResourceBusy, VoxqueueError
 from workers.errors import ObjectNotFound
 from workers.jobs.values import ArtifactRef
 from workers.objects import Bucket, Entry
@@ -35,6 +35,8 @@ class RemoteStore:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
                 ref = ArtifactRef(f"{name}.{sha256}", sha256, size_bytes)
                 self.bucket.write(ref.key, file)
+        except VoxqueueError:
+            raise
         except OSError as error:
             raise ResourceBusy(f"temporary folder: {error.strerror}") from error
         return ref

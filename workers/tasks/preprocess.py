@@ -10,7 +10,9 @@ from pipeline.stages import Step
 from workers.celeryconfig import task_name
 from workers.jobs.results import Result
 from workers.runtime import Runtime, runtime
+from workers.sources import is_link
 from workers.task import Hold, run_step
+from workers.tasks.fetching import fetch
 from workers.tasks.streams import save
 
 
@@ -21,8 +23,9 @@ def preprocess(job_id: str, **_newer_arguments: Any) -> None:
 
 
 def work(runtime: Runtime, hold: Hold) -> Result:
-    """Decode, resample, level, find speech."""
+    """Fetch the recording if it is a link; decode, resample, level, find speech."""
     lease = hold.lease
-    with runtime.store.path(lease.input) as recording:
+    source = fetch(runtime, hold) if is_link(lease.input) else lease.input
+    with runtime.store.path(source) as recording:
         speech = find_speech(recording, lease.options.preprocess, hold.progress)
         return save(runtime, lease, speech, SPEECH)
