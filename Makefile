@@ -45,8 +45,10 @@ bench: $(VENV)/.installed
 	$(BIN)/voxqueue evaluate workers/demo/manifest.jsonl
 	$(BIN)/python bench/worker_memory.py
 
+DURATION ?= 600
+JOBS ?= 1000
 faults: $(VENV)/.installed-test
-	$(BIN)/python -m pytest tests/faults $(ARGS)
+	@$(BIN)/python -m tests.faults --duration $(DURATION) --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lock:
 	@echo "Resolving every library afresh in build/lock (2 to 5 minutes) ..."

@@ -1,0 +1,42 @@
+"""What the processes of a cluster run: the real worker and dispatcher, with the stub for a model.
+
+    python -m tests.faults.entry worker QUEUES PROCESSES
+    python -m tests.faults.entry dispatch
+
+`VOXQUEUE_FAULTS_ELSEWHERE` names another host than this one, so that only the lease tells that the process died;
+`VOXQUEUE_FAULTS_MUTANT` names a defect of `mutants` that this process is to have.
+"""
+
+import os
+import sys
+
+from tests.faults import mutants, stub
+from workers import identity
+
+
+def pretend() -> None:
+    """Make this process what its environment says; processes of a pool that are spawned import this module too."""
+    stub.install()
+    if place := os.environ.get("VOXQUEUE_FAULTS_ELSEWHERE"):
+        setattr(identity, "_place", lambda: place)  # noqa: B010  # a name for this host that the dispatcher does not know
+    if mutant := os.environ.get("VOXQUEUE_FAULTS_MUTANT"):
+        mutants.MUTANTS[mutant]()
+
+
+def main(arguments: list[str]) -> int:
+    """Run until told to stop; the exit status."""
+    if arguments[0] == "dispatch":
+        from workers.cli.service import dispatch  # noqa: PLC0415  # workers need none of the command line
+
+        dispatch()
+        return 0
+    from pipeline.stages import Step  # noqa: PLC0415
+    from workers.settings import settings  # noqa: PLC0415
+    from workers.worker import serve  # noqa: PLC0415
+
+    return serve(settings(), [Step(name) for name in arguments[1].split(",")], int(arguments[2]))
+
+
+pretend()
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,174 @@
+"""A run: jobs are handed in while the nemesis acts; afterwards all must end, and the checker looks at everything."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from pipeline.errors import TransientError
+from pipeline.options import DecodeOptions, JobOptions
+from tests.faults import checker
+from tests.faults.checker import Verdict
+from tests.faults.cluster import Cluster, cluster, full_strength, servers
+from tests.faults.nemesis import Nemesis
+from tests.faults.oracle import Oracle
+from tests.faults.recordings import recording
+from workers.client import Client
+from workers.jobs import Jobs
+from workers.states import StepState
+
+OPTIONS = JobOptions(decode=DecodeOptions(beam_width=1))
+# The share of a run in which jobs come in; the rest is for the last ones to be struck as well.
+_SUBMITTING_SHARE = 0.8
+_PATIENCE_S = 90.0
+_TELL_EVERY_S = 10.0
+# Chance strikes the same step now and then: quarantine is proved by tests of its own. 5 % of transactions end in doubt.
+CHAOS: Mapping[str, object] = {
+    "max_crashes": 50,
+    "max_retries": 9,
+    "failpoint": "transaction.after_commit:cut*0.05,transaction.before_commit:cut*0.02,artifact.written:enospc*on",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do: the seed makes the choices of the nemesis, `mutant` names a defect for every process to have."""
+
+    duration_s: float
+    seed: int
+    jobs: int
+    only: tuple[str, ...] = ()
+    mutant: str = ""
+    pace: float = 1.0
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of it."""
+
+    plan: Plan
+    handed_in: int
+    faults: Mapping[str, int]
+    verdict: Verdict
+    recovery_p95_s: float | None
+
+    @property
+    def document(self) -> dict[str, object]:
+        """The line that a run ends with."""
+        return {
+            "seed": self.plan.seed,
+            "jobs": self.handed_in,
+            "faults": sum(self.faults.values()),
+            "completed": self.verdict.completed,
+            "lost": len(self.verdict.lost),
+            "twice": len(self.verdict.twice),
+            "wrong": len(self.verdict.wrong),
+            "stuck": len(self.verdict.stuck),
+            "recovery_p95_s": self.recovery_p95_s,
+        }
+
+
+class Submitter(threading.Thread):
+    """Hands in jobs at a steady pace, each until it is taken: a refusal is no job, an answer is one."""
+
+    def __init__(self, client: Client, jobs: int, duration_s: float, seed: int) -> None:
+        super().__init__(name="submitter", daemon=True)
+        self.taken: dict[str, int] = {}
+        self._client = client
+        self._jobs = jobs
+        self._every_s = duration_s / max(jobs, 1)
+        self._seed = seed
+
+    def run(self) -> None:
+        """Until every job is taken."""
+        started_at = time.monotonic()
+        for number in range(self._jobs):
+            time.sleep(max(0.0, started_at + number * self._every_s - time.monotonic()))
+            self.taken[self._hand_in(number)] = number
+
+    def _hand_in(self, number: int) -> str:
+        sound = recording(number)
+        while True:
+            with suppress(TransientError):
+                return self._client.enqueue(sound, OPTIONS, idempotency_key=f"{self._seed}-{number}").id
+            time.sleep(0.2)
+
+
+def run(plan: Plan, tell: Callable[[str], None]) -> Report:
+    """Do it, `tell` how it goes from time to time, and report."""
+    pretend = {"VOXQUEUE_FAULTS_MUTANT": plan.mutant} if plan.mutant else {}
+    with (
+        servers() as given,
+        cluster(given, full_strength(), pretend, **{**CHAOS, **plan.settings}) as made,
+        Client(made.settings) as client,
+    ):
+        submitter = Submitter(client, plan.jobs, _SUBMITTING_SHARE * plan.duration_s, plan.seed)
+        nemesis = Nemesis(made, client, submitter.taken, plan.seed, plan.pace)
+        ended = threading.Event()
+        progress = Progress(client.runtime.jobs, nemesis, submitter, tell)
+        teller = threading.Thread(target=progress.follow, args=(ended,), daemon=True)
+        submitter.start()
+        teller.start()
+        nemesis.run(plan.duration_s, plan.only)
+        submitter.join()
+        _settle(made, client.runtime.jobs)
+        ended.set()
+        teller.join()
+        oracle = Oracle(made.settings.model, OPTIONS)
+        found = checker.read(client.runtime.database)
+        store = client.runtime.store
+        verdict = checker.check(found, submitter.taken, oracle.document, store, made.settings.max_crashes)
+        waits = checker.recoveries_s(found, nemesis.kills)
+        return Report(plan, len(submitter.taken), nemesis.counts, verdict, percentile(waits, 0.95))
+
+
+def percentile(values: list[float], share: float) -> float | None:
+    """The value below or at which `share` (0 to 1) of the values lie; None of none."""
+    ordered = sorted(values)
+    return round(ordered[math.ceil(share * len(ordered)) - 1], 2) if ordered else None
+
+
+def _settle(made: Cluster, jobs: Jobs) -> None:
+    """Wait until nothing is left to do, or nothing has been done for a while."""
+    made.broker.start()
+    made.proxy.speak()
+    made.postgres.start()
+    done, moved_at = -1, time.monotonic()
+    while time.monotonic() - moved_at < _PATIENCE_S:
+        with suppress(TransientError):
+            counts = jobs.counts()
+            if not any(_open(of_step) for of_step in counts.values()):
+                return
+            now_done = sum(of_step.get(StepState.DONE, 0) for of_step in counts.values())
+            if now_done != done:
+                done, moved_at = now_done, time.monotonic()
+        time.sleep(0.5)
+
+
+def _open(of_step: Mapping[str, int]) -> int:
+    return sum(of_step.get(state, 0) for state in (StepState.BLOCKED, StepState.READY, StepState.RUNNING))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is, for people."""
+
+    jobs: Jobs
+    nemesis: Nemesis
+    submitter: Submitter
+    tell: Callable[[str], None]
+
+    def follow(self, ended: threading.Event) -> None:
+        """Tell it from time to time."""
+        while not ended.wait(_TELL_EVERY_S):
+            with suppress(TransientError):
+                self.tell(self._line())
+
+    def _line(self) -> str:
+        done = self.jobs.counts()["format"].get(StepState.DONE, 0)
+        happened = self.nemesis.happened
+        last = f" · {happened[-1].at_s:.0f} s {happened[-1].name}: {happened[-1].detail}" if happened else ""
+        return f"{done:5d} of {len(self.submitter.taken)} jobs done · {len(happened)} faults{last}"

@@ -1,0 +1,90 @@
+"""An acoustic model whose words are a function of the hash of what it hears: a wrong, mixed or stale input shows."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import pipeline.inference
+from pipeline.audio import reader
+from pipeline.audio.cage import Cage
+from pipeline.audio.decoder import Decoder
+from pipeline.audio.opening import Request, open_decoder
+from pipeline.inference import AcousticModel, ModelRuntime
+from pipeline.options import InferenceOptions
+from pipeline.spec import ModelSpec
+from pipeline.values import CtcEmissions, Emissions, FeatureSegment
+
+LETTERS = "abcdefghijklmnop"
+BLANK, DELIMITER = 0, 1
+LABELS = ["<pad>", "|", *LETTERS]
+NAME = "hash-of-the-sound"
+
+
+def make_folder(folder: Path) -> Path:
+    """A model folder that `read_spec` takes for wav2vec 2.0; its weights are a file that nobody reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files: dict[str, dict[str, object]] = {
+        "config.json": {"vocab_size": len(LABELS), "pad_token_id": BLANK, "feat_extract_norm": "layer"},
+        "preprocessor_config.json": {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "do_normalize": True},
+        "vocab.json": {label: index for index, label in enumerate(LABELS)},
+        "tokenizer_config.json": {"pad_token": "<pad>", "word_delimiter_token": "|"},
+    }
+    for name, content in files.items():
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    (folder / "model.safetensors").write_bytes(b"none")
+    return folder
+
+
+def words_of(heard: bytes) -> list[str]:
+    """Four words of four letters: the first 64 bits of the hash of what was heard."""
+    digest = hashlib.sha256(heard).hexdigest()[:16]
+    spelled = "".join(LETTERS[int(digit, 16)] for digit in digest)
+    return [spelled[at : at + 4] for at in range(0, len(spelled), 4)]
+
+
+class HashModel:
+    """Hears nothing, but spells the hash of its input."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+
+    def emit(self, batch: Sequence[FeatureSegment], options: InferenceOptions) -> list[Emissions]:
+        """Log-probabilities that any CTC search reads as `words_of` the frames."""
+        del options
+        return [
+            CtcEmissions(segment.span, _spell(words_of(segment.frames.tobytes())), self.spec.frame_s)
+            for segment in batch
+        ]
+
+
+def _spell(words: Sequence[str]) -> NDArray[np.float16]:
+    labels = [BLANK]
+    for letter in "|".join(words):
+        labels += [LABELS.index(letter), BLANK]
+    log_probs = np.full((len(labels), len(LABELS)), -12.0, np.float16)
+    log_probs[np.arange(len(labels)), labels] = 0.0
+    return log_probs
+
+
+def load(folder: Path, spec: ModelSpec, runtime: ModelRuntime) -> AcousticModel:
+    """In the place of `pipeline.inference.load_model`."""
+    del folder, runtime
+    return HashModel(spec)
+
+
+def install() -> None:
+    """Give this process the stub for every model, before the task of inference is imported, and open its cages.
+
+    Recordings here are our own; to start a process for each would take most of the time of a run.
+    """
+    pipeline.inference.load_model = load
+    setattr(reader, "CagedDecoder", _decode_here)  # noqa: B010  # of another type, with the same methods
+
+
+def _decode_here(request: Request, _cage: Cage, resources: ExitStack) -> Decoder:
+    return open_decoder(request, resources, lambda: None)
