@@ -6,7 +6,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from pipeline.stages import STEPS, Step, remaining
-from workers.celeryconfig import celery_settings, publishing_options, task_name
+from workers.celeryconfig import DELIVER, celery_settings, publishing_options, task_name
 from workers.errors import BrokerAway
 from workers.settings import Settings
 
@@ -40,15 +40,27 @@ class Announcer:
         except (OperationalError, RedisError, OSError) as error:
             raise BrokerAway(type(error).__name__) from error
 
-    def queue_length(self, step: Step) -> int:
-        """Messages that wait in the queue of a step.
+    def announce_delivery(self, delivery_id: str) -> None:
+        """Publish that an event is to be sent.
+
+        Raises:
+            BrokerAway: the broker did not take it in time; the dispatcher will announce it again.
+        """
+        signature = self.app.signature(task_name(DELIVER), args=(delivery_id,), immutable=True, queue=DELIVER)
+        try:
+            signature.apply_async(retry=False)
+        except (OperationalError, RedisError, OSError) as error:
+            raise BrokerAway(type(error).__name__) from error
+
+    def queue_length(self, queue: str) -> int:
+        """Messages that wait in a queue.
 
         Raises:
             BrokerAway: the broker does not answer.
         """
         try:
             with self.app.connection_for_write() as connection:
-                return int(connection.default_channel.queue_declare(str(step), passive=True).message_count)
+                return int(connection.default_channel.queue_declare(str(queue), passive=True).message_count)
         except ChannelError:
             # Redis knows a queue only while it holds a message, and a flushed one knows none.
             return 0

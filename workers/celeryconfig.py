@@ -8,15 +8,19 @@ from typing import Any
 
 from kombu import Queue
 
-from pipeline.stages import STEPS, Step
+from pipeline.stages import STEPS
 from workers.settings import Settings
 
 TASK_PREFIX = "voxqueue."
+DELIVER = "deliver"
+"""The queue of events that go out to webhook endpoints; no step of a job waits for it."""
+
+QUEUES: tuple[str, ...] = (*STEPS, DELIVER)
 
 
-def task_name(step: Step) -> str:
-    """The wire name of a step's task; a contract between releases."""
-    return f"{TASK_PREFIX}{step}"
+def task_name(queue: str) -> str:
+    """The wire name of the task of a queue; a contract between releases."""
+    return f"{TASK_PREFIX}{queue}"
 
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
@@ -26,9 +30,9 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_transport_options": _transport_options(settings),
-        "imports": tuple(f"workers.tasks.{step}" for step in STEPS),
-        "task_queues": [Queue(step) for step in STEPS],
-        "task_routes": {task_name(step): {"queue": str(step)} for step in STEPS},
+        "imports": tuple(f"workers.tasks.{queue}" for queue in QUEUES),
+        "task_queues": [Queue(queue) for queue in QUEUES],
+        "task_routes": {task_name(queue): {"queue": str(queue)} for queue in QUEUES},
         "task_create_missing_queues": False,
         "accept_content": ["json"],
         "task_serializer": "json",

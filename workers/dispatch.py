@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable
 
 from pipeline.stages import STEPS, Step
+from workers.celeryconfig import DELIVER
 from workers.errors import BrokerAway, DatabaseAway
 from workers.identity import is_gone
 from workers.jobs.reap import Ready
@@ -43,7 +44,19 @@ class Dispatcher:
         self._announce(lost)
         missed = jobs.unannounced(self.runtime.settings.republish_s, self._idle_queues())
         self._announce(missed)
+        self._sweep_deliveries()
         return len(lost) + len(missed)
+
+    def _sweep_deliveries(self) -> None:
+        webhooks, announcer = self.runtime.webhooks, self.runtime.announcer
+        holders = webhooks.holders()
+        # Without a delivery under way there is nothing to take back, and nothing to write.
+        if holders and (lost := webhooks.reap([worker for worker in holders if is_gone(worker)])):
+            logger.warning("dispatch.reaped", extra={"deliveries": lost})
+        is_idle = announcer.queue_length(DELIVER) == 0
+        for delivery_id in webhooks.unannounced(self.runtime.settings.republish_s, is_idle=is_idle):
+            announcer.announce_delivery(delivery_id)
+            webhooks.mark_announced(delivery_id)
 
     def _announce(self, ready: Iterable[Ready]) -> None:
         for each in ready:

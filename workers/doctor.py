@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 
 from pipeline.errors import VoxqueueError
-from pipeline.stages import STEPS, Step
 from workers.app import make_app
+from workers.celeryconfig import QUEUES
 from workers.db.migrate import current_revision, head_revision
 from workers.db.session import Database
 from workers.models import check_weights, find_model
@@ -37,7 +37,7 @@ class Finding:
         return asdict(self)
 
 
-def examine(settings: Settings, queues: Sequence[Step] = STEPS) -> list[Finding]:
+def examine(settings: Settings, queues: Sequence[str] = QUEUES) -> list[Finding]:
     """Run every check, that of the workers for `queues` only; one that fails does not keep the others from running."""
     checks: list[Callable[[Settings], Iterator[Finding]]] = [_machine, _disk, _model, _database]
     findings = [finding for check in checks for finding in check(settings)]
@@ -90,7 +90,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     yield Finding("database", is_ok, told, "" if is_ok else "voxqueue migrate")
 
 
-def _broker_and_workers(settings: Settings, queues: Sequence[Step]) -> Iterator[Finding]:
+def _broker_and_workers(settings: Settings, queues: Sequence[str]) -> Iterator[Finding]:
     if not settings.broker_url and not is_running(settings.home_path):
         yield Finding("broker", is_ok=True, told="embedded; it is started when it is needed")
         return
@@ -104,7 +104,7 @@ def _broker_and_workers(settings: Settings, queues: Sequence[Step]) -> Iterator[
     finally:
         app.close()
     yield Finding("broker", is_ok=True, told=f"answered within {time.monotonic() - started_at:.1f} s")
-    for step in queues:
-        is_served = str(step) in served
+    for queue in queues:
+        is_served = queue in served
         told = "a worker answers" if is_served else "no worker answers"
-        yield Finding(f"queue {step}", is_served, told, "" if is_served else f"voxqueue worker --queue {step}")
+        yield Finding(f"queue {queue}", is_served, told, "" if is_served else f"voxqueue worker --queue {queue}")

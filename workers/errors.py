@@ -15,6 +15,9 @@ VoxqueueError
 │   ├── WaitTimeout               WAIT_TIMEOUT
 │   ├── ObjectNotFound            OBJECT_NOT_FOUND
 │   ├── ObjectNotAllowed          OBJECT_NOT_ALLOWED
+│   ├── EndpointNotFound          ENDPOINT_NOT_FOUND
+│   ├── EndpointExists            ENDPOINT_EXISTS
+│   ├── DeliveryNotFound          DELIVERY_NOT_FOUND
 │   ├── UrlNotAllowed             URL_NOT_ALLOWED
 │   ├── FetchFailed               FETCH_FAILED
 │   └── TooLarge                  TOO_LARGE
@@ -110,6 +113,24 @@ class WaitTimeout(RequestError, TimeoutError):
     """The job did not end in the time that was given."""
 
     code = "WAIT_TIMEOUT"
+
+
+class EndpointNotFound(RequestError, LookupError):
+    """There is no such webhook endpoint."""
+
+    code = "ENDPOINT_NOT_FOUND"
+
+
+class EndpointExists(RequestError):
+    """There is a webhook endpoint with this URL already."""
+
+    code = "ENDPOINT_EXISTS"
+
+
+class DeliveryNotFound(RequestError, LookupError):
+    """There is no such delivery."""
+
+    code = "DELIVERY_NOT_FOUND"
 
 
 class UrlNotAllowed(RequestError):

@@ -7,6 +7,7 @@
 | `artifact.written` | its artifact is written and not yet under its name | step |
 | `finish.before_commit`, `finish.after_commit` | its work is done; that is in the database | step |
 | `publish.before`, `publish.after` | a step is announced, by whoever hands in or by a dispatcher | step |
+| `deliver.after_claim`, `deliver.after_post` | an event was claimed; it was sent, which is not noted yet | - |
 | `transaction.before_commit`, `transaction.after_commit` | inside, and behind, any write transaction | its function |
 
 Actions: `kill9`, `raise` (an error that nobody foresaw), `cut` (the connection to the database breaks: behind the
@@ -41,8 +42,9 @@ OF_A_STEP = frozenset(
         "publish.after",
     }
 )
+OF_A_DELIVERY = frozenset({"deliver.after_claim", "deliver.after_post"})
 OF_A_TRANSACTION = frozenset({"transaction.before_commit", "transaction.after_commit"})
-NAMES = OF_A_STEP | OF_A_TRANSACTION
+NAMES = OF_A_STEP | OF_A_DELIVERY | OF_A_TRANSACTION
 
 Reach = Callable[[str, str], None]
 _Action = Callable[[], None]

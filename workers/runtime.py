@@ -8,6 +8,8 @@ from workers.db.session import Database
 from workers.failpoints import Reach, failpoints
 from workers.identity import own_name
 from workers.jobs import Jobs, Policy
+from workers.jobs.schedule import RetrySchedule
+from workers.jobs.webhooks import Webhooks
 from workers.settings import Settings, settings
 from workers.storage import ArtifactStore, make_store
 
@@ -22,6 +24,7 @@ class Runtime:
     store: ArtifactStore
     announcer: Announcer
     reach: Reach
+    webhooks: Webhooks
 
     @property
     def worker_name(self) -> str:
@@ -47,6 +50,9 @@ def make_runtime(chosen: Settings) -> Runtime:
         store=make_store(chosen),
         announcer=Announcer(chosen),
         reach=reach,
+        webhooks=Webhooks(
+            database, RetrySchedule(chosen.webhook_retry_base_s), chosen.webhook_timeout_s + chosen.lease_s
+        ),
     )
 
 

@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(2 << 30, gt=0, description="A larger recording is refused while it comes in.")
     fetch_urls: bool = Field(default=False, description="Whether workers fetch recordings from URLs in requests.")
     fetch_timeout_s: float = Field(600.0, gt=0, description="Longest time for the whole of such a recording.")
+    webhook_timeout_s: float = Field(15.0, gt=0, description="Longest wait for a webhook receiver's answer.")
+    webhook_retry_base_s: float = Field(5.0, gt=0, description="First wait after a failure; the last is 7200 times it.")
     outbound_allow: str = Field("", description="Hosts, addresses, networks with commas that URLs may also lead to.")
     outbound_http: bool = Field(default=False, description="Whether URLs may be http://, on port 80, too.")
 

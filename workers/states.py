@@ -46,6 +46,17 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
+class DeliveryState(StrEnum):
+    """Where the delivery of an event to a webhook endpoint is."""
+
+    READY = "ready"
+    RUNNING = "running"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+FINAL_DELIVERY_STATES = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED})
+
 FINAL_JOB_STATES = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 
 JOB_TRANSITIONS: dict[JobState, frozenset[JobState]] = {

@@ -19,7 +19,7 @@ from workers.settings import Settings
 from workers.settings import settings as environment_settings
 
 
-def serve(settings: Settings, queues: Sequence[Step], concurrency: int) -> int:
+def serve(settings: Settings, queues: Sequence[str], concurrency: int) -> int:
     """Work until told to stop; the exit status. SIGTERM finishes the steps in hand first.
 
     `settings` must be those of the environment, since tasks read them there, also in processes that are spawned.
@@ -51,4 +51,4 @@ def serve(settings: Settings, queues: Sequence[Step], concurrency: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(serve(environment_settings(), [Step(name) for name in sys.argv[1].split(",")], int(sys.argv[2])))
+    sys.exit(serve(environment_settings(), sys.argv[1].split(","), int(sys.argv[2])))

@@ -11,7 +11,7 @@ import typer
 import yaml
 from typer.main import get_command
 
-from pipeline.stages import STEPS
+from workers.celeryconfig import QUEUES
 from workers.cli import app
 
 ROOT = Path(__file__).parents[2]
@@ -64,10 +64,10 @@ def test_a_command_that_the_program_lacks_is_noticed(arguments: list[str]) -> No
     assert not understood(arguments)
 
 
-def test_each_step_has_a_service_that_takes_its_queue() -> None:
+def test_each_queue_has_a_service_that_takes_its_queue() -> None:
     by_default = [arguments for name, arguments in commands() if "profiles" not in services()[name]]
     queues = [arguments[2] for arguments in by_default if arguments[:2] == ["worker", "--queue"]]
-    assert sorted(queues) == sorted(STEPS)
+    assert sorted(queues) == sorted(QUEUES)
 
 
 def test_every_secret_comes_from_outside() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import pytest
@@ -42,11 +42,11 @@ def clean_broker_url(broker_url: str) -> Iterator[str]:
         client.flushdb()
 
 
-def hand_in(runtime: Runtime) -> str:
+def hand_in(runtime: Runtime, **details: Any) -> str:
     """A job whose recording is six bytes; its id."""
     job_id = str(uuid4())
     source = runtime.store.put(f"{job_id}/source.0", _write_speech)
-    return runtime.jobs.create(NewJob(id=job_id, source=source, file_name="call.wav"))
+    return runtime.jobs.create(NewJob(id=job_id, source=source, file_name="call.wav", **details))
 
 
 def _write_speech(file: BinaryIO) -> None:

@@ -16,6 +16,8 @@ from workers.db.session import Database
 from workers.db.tables import artifacts, attempts, events, jobs, segments, steps, transcripts, words
 from workers.errors import ConfigurationError, DatabaseAway
 from workers.jobs import Jobs
+from workers.jobs.schedule import RetrySchedule
+from workers.jobs.webhooks import Webhooks
 from workers.states import JobState, StepState
 
 
@@ -23,11 +25,13 @@ from workers.states import JobState, StepState
 def completed(database: Database) -> str:
     """The id of a job with rows in every table."""
     service = Jobs(database, POLICY)
-    job_id = service.create(new_job(tags={"north"}))
+    webhooks = Webhooks(database, RetrySchedule(), lease_s=30)
+    job_id = service.create(new_job(tags={"north"}, callback_url="https://app.example/"))
     for step in STEPS:
         lease = service.claim(step, job_id, "worker")
         assert lease is not None
         service.finish(lease, result_of(lease))
+    webhooks.claim("", "worker")
     return job_id
 
 

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.stages import STEPS, Step
 from workers import log
+from workers.celeryconfig import QUEUES
 from workers.cli.jobs import AsJson
 from workers.cli.outcome import Exit
 from workers.cli.tables import print_json
@@ -36,7 +36,7 @@ def up(port: Annotated[int, typer.Option(min=0, max=65535, help="Of the HTTP doo
 
 
 def worker(
-    queue: Annotated[str, typer.Option(help="Queues to serve, with commas: " + ",".join(Step))],
+    queue: Annotated[str, typer.Option(help="Queues to serve, with commas: " + ",".join(QUEUES))],
     concurrency: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core, one for inference.")] = 0,
 ) -> None:
     """Work on some of the queues until SIGTERM, which finishes the steps in hand first.
@@ -45,11 +45,10 @@ def worker(
     """
     from workers.worker import serve  # noqa: PLC0415  # only here Celery's worker is needed
 
-    known = {str(step): step for step in Step}
     names = [name.strip() for name in queue.split(",") if name.strip()]
-    if not names or not set(names) <= set(known):
-        raise typer.BadParameter(f"{queue!r}: the queues are {', '.join(known)}", param_hint="--queue")
-    raise typer.Exit(serve(settings(), [known[name] for name in names], concurrency))
+    if not names or not set(names) <= set(QUEUES):
+        raise typer.BadParameter(f"{queue!r}: the queues are {', '.join(QUEUES)}", param_hint="--queue")
+    raise typer.Exit(serve(settings(), names, concurrency))
 
 
 def dispatch() -> None:
@@ -76,14 +75,14 @@ def migrate(to: Annotated[str, typer.Option("--to", help="A revision, or base: a
 
 def doctor(
     queue: Annotated[
-        list[Step] | None, typer.Option(help="Ask only for a worker of this queue; may be repeated.")
+        list[str] | None, typer.Option(help="Ask only for a worker of this queue; may be repeated.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check all that transcribing takes, and say what to do where something is wrong (exit status 3)."""
     from workers.doctor import examine  # noqa: PLC0415  # it imports what the others don't need
 
-    findings = examine(settings(), queue or STEPS)
+    findings = examine(settings(), queue or QUEUES)
     if as_json:
         print_json({"ok": all(each.is_ok for each in findings), "checks": [each.document for each in findings]})
     else:

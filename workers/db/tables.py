@@ -4,7 +4,9 @@ jobs ─┬─ steps ── attempts      what decides, and its history
       ├─ events                 append-only, what listeners resume from
       ├─ job_tags               what callers group jobs by
       ├─ artifacts              references to bytes in the store
-      └─ transcripts ─ segments ─ words
+      ├─ transcripts ─ segments ─ words
+      └─ deliveries ── delivery_attempts     what receivers are told of it
+webhook_endpoints ─┘                         who they are
 
 api_keys, usage                 whose a request is, and what each tenant had transcribed; they outlive the jobs
 """
@@ -25,7 +27,7 @@ from sqlalchemy import (
 
 from pipeline.stages import STEPS
 from workers.db.base import JsonText, metadata
-from workers.states import JobState, StepState
+from workers.states import DeliveryState, JobState, StepState
 
 # SQLite numbers rows by itself only for a plain INTEGER primary key.
 RowId = BigInteger().with_variant(Integer, "sqlite")
@@ -56,6 +58,7 @@ jobs = Table(
     Column("annotations", JsonText, nullable=False),  # the caller's own metadata, returned as it came
     Column("idempotency_key", String(255)),
     Column("request_sha256", String(64), nullable=False),
+    Column("callback_url", Text),  # is told how the job ended, beside the tenant's webhook endpoints
     Column("duration_s", Double),
     Column("error_code", String(64)),
     Column("error_message", Text),
@@ -218,4 +221,62 @@ usage = Table(
     Column("at", Double, nullable=False),
     Column("audio_s", Double, nullable=False),
     Index(None, "tenant", "at"),
+)
+
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("url", Text, nullable=False),  # empty: stands for the callback URLs of jobs, and holds the secret of these
+    Column("kinds", JsonText, nullable=False),  # of events; an empty list is all of them
+    Column("secret", String(128), nullable=False),
+    Column("previous_secret", String(128)),  # still signs beside the new one, so that receivers can change over
+    Column("previous_until", Double),
+    Column("created_at", Double, nullable=False),
+    Column("disabled_at", Double),
+    Column("disabled_reason", String(64)),
+    UniqueConstraint("tenant", "url"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(40), primary_key=True),  # what receivers know it by: the same in every attempt
+    Column("tenant", String(64), nullable=False),
+    Column("endpoint_id", String(36), ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), nullable=False),
+    Column("job_id", String(36), ForeignKey("jobs.id", ondelete="CASCADE")),
+    Column("url", Text, nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("payload", Text, nullable=False),  # byte for byte what is sent, in every attempt
+    Column("state", String(16), nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("claim_token", String(36)),
+    Column("attempts", Integer, nullable=False),  # since it was made, or replayed
+    Column("worker", String(255)),
+    Column("ready_at", Double, nullable=False),
+    Column("published_at", Double),
+    Column("publishes", Integer, nullable=False),
+    Column("lease_until", Double),
+    Column("status", Integer),
+    Column("error_code", String(64)),
+    Column("created_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Index(None, "state", "ready_at"),
+    Index(None, "endpoint_id", "state"),
+    Index(None, "tenant", "created_at"),
+    Index(None, "job_id"),
+    _one_of("state", DeliveryState),
+)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column("delivery_id", String(40), ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    Column("fence", Integer, primary_key=True),
+    Column("worker", String(255), nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("status", Integer),
+    Column("error_code", String(64)),
 )

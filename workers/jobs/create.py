@@ -20,6 +20,8 @@ def request_hash(job: NewJob) -> str:
     asked: list[object] = [job.source.sha256, job.options.model_dump(mode="json"), job.external_id, job.annotations]
     if job.tags:
         asked.append(sorted(job.tags))
+    if job.callback_url is not None:
+        asked.append({"callback_url": job.callback_url})
     text = json.dumps(asked, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -48,6 +50,7 @@ def create(connection: Connection, job: NewJob) -> str:
             annotations=job.annotations,
             idempotency_key=job.idempotency_key,
             request_sha256=request_hash(job),
+            callback_url=job.callback_url,
             created_at=now,
             expires_at=None if job.expires_in_s is None else now + job.expires_in_s,
         )

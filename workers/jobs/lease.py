@@ -11,6 +11,7 @@ from workers.db.base import db_now
 from workers.db.tables import artifacts, attempts, jobs, steps
 from workers.errors import Fenced
 from workers.jobs.history import close_attempt, record
+from workers.jobs.outbox import tell_job_ended
 from workers.jobs.results import Result, store_result
 from workers.jobs.usage import count_job
 from workers.jobs.values import SOURCE, ArtifactRef, Lease, Policy
@@ -231,6 +232,7 @@ def end_job(connection: Connection, job_id: str, state: JobState, error: tuple[s
     )
     if moved.rowcount:
         record(connection, job_id, f"job.{state}", reason=code)
+        tell_job_ended(connection, job_id)
     return bool(moved.rowcount)
 
 

@@ -60,6 +60,7 @@ class NewJob:
     idempotency_key: _Name | None = None
     expires_in_s: Annotated[float, Field(gt=0)] | None = None
     tags: Annotated[frozenset[_Tag], Field(max_length=32)] = frozenset()
+    callback_url: Annotated[_Text, Field(max_length=2048)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

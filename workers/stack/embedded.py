@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from pipeline.stages import STEPS, Step
+from workers.celeryconfig import DELIVER
 from workers.db.migrate import prepare
 from workers.dispatch import Dispatcher
 from workers.errors import ConfigurationError
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 _BROKER_START_S = 20.0
 _STOP_GRACE_S = 15.0
 _MOST_CPU_PROCESSES = 8
+_DELIVERY_PROCESSES = 2
 # On one machine a worker that died is noticed sooner than across a network.
 _QUICKER = {"lease_s": 10.0, "heartbeat_s": 2.0, "reap_s": 0.5}
 
@@ -114,11 +116,13 @@ class Stack:
         on_cpu = [step for step in STEPS if step is not Step.INFERENCE]
         processes = min(_MOST_CPU_PROCESSES, os.cpu_count() or 1)
         workers = [_worker("worker", on_cpu, processes), _worker("inference", [Step.INFERENCE], 1)]
+        # Receivers that hang must not keep steps waiting, so events have processes of their own.
+        workers.append(_worker("deliver", [DELIVER], _DELIVERY_PROCESSES))
         return [broker_child(self.settings), *workers] if self._has_broker else workers
 
     def _dispatch(self) -> None:
         Dispatcher(self._runtime).run(self._ending)
 
 
-def _worker(name: str, queues: Sequence[Step], concurrency: int) -> Child:
+def _worker(name: str, queues: Sequence[str], concurrency: int) -> Child:
     return Child(name, [sys.executable, "-m", "workers.worker", ",".join(queues), str(concurrency)])

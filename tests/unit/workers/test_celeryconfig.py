@@ -7,36 +7,37 @@ from celery.exceptions import ImproperlyConfigured
 from kombu.exceptions import ContentDisallowed, EncodeError
 from kombu.serialization import dumps, loads
 
-from pipeline.stages import STEPS, Step
+from pipeline.stages import Step
 from workers.app import make_app
-from workers.celeryconfig import publishing_options, task_name
+from workers.celeryconfig import QUEUES, publishing_options, task_name
 from workers.settings import Settings
 
 ABSENT = "redis://127.0.0.1:1/0"
 
 
 def test_the_names_of_tasks_are_those_of_earlier_releases() -> None:
-    assert [task_name(step) for step in STEPS] == [
+    assert [task_name(queue) for queue in QUEUES] == [
         "voxqueue.preprocess",
         "voxqueue.features",
         "voxqueue.inference",
         "voxqueue.decode",
         "voxqueue.format",
+        "voxqueue.deliver",
     ]
 
 
-def test_every_module_that_is_named_registers_the_task_of_its_step() -> None:
+def test_every_module_that_is_named_registers_the_task_of_its_queue() -> None:
     app = make_app(Settings(broker_url=ABSENT))
     app.loader.import_default_modules()
     app.finalize()
     ours = {name for name in app.tasks if name.startswith("voxqueue.")}
-    assert ours == {task_name(step) for step in STEPS}
+    assert ours == {task_name(queue) for queue in QUEUES}
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_task_goes_to_the_queue_of_its_step(step: Step) -> None:
+@pytest.mark.parametrize("queue", QUEUES)
+def test_a_task_goes_to_its_queue(queue: str) -> None:
     app = make_app(Settings(broker_url=ABSENT))
-    assert app.amqp.router.route({}, task_name(step))["queue"].name == step
+    assert app.amqp.router.route({}, task_name(queue))["queue"].name == queue
 
 
 def test_a_queue_that_nobody_declared_is_refused() -> None:
