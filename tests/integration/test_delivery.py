@@ -95,7 +95,7 @@ def test_a_failure_is_tried_again_with_the_same_id_and_body_and_a_signature_of_i
 ) -> None:
     _, secret = runtime.webhooks.add(receiver.url())
     elsewhere = {"Location": receiver.url("/elsewhere")}
-    receiver.answer = lambda handler: handler.send(status if len(receiver.came) < 3 else 204, **elsewhere)
+    receiver.answer = lambda handler: handler.send(status if len(receiver.came) < 3 else 204, b"", **elsewhere)
     delivery = ended_job(runtime)
     for expected in (status, status, 204):
         delivery = attempt(runtime, delivery)

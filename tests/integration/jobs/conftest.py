@@ -9,8 +9,13 @@ from pipeline.stages import STEPS, Step
 from pipeline.values import Channel, Recording, Transcript, Utterance, Word
 from workers.db.session import Database
 from workers.jobs import ArtifactRef, Jobs, Lease, NewJob, Policy
+from workers.jobs.deliveries import DeliveryLease
+from workers.jobs.delivery_log import Delivery
 from workers.jobs.results import Result
+from workers.jobs.schedule import RetrySchedule
+from workers.jobs.webhooks import Webhooks
 
+URL = "https://hooks.example/calls"
 POLICY = Policy(lease_s=30, step_deadline_s=600, max_crashes=3, max_retries=2, retry_base_s=0.01)
 
 
@@ -68,3 +73,30 @@ def run_until(jobs: Jobs, claimed: Callable[..., Lease]) -> Callable[..., None]:
             jobs.finish(lease, result_of(lease))
 
     return run
+
+
+@pytest.fixture
+def webhooks(database: Database) -> Webhooks:
+    # Retries are due at once.
+    return Webhooks(database, RetrySchedule(base_s=0.0), lease_s=30)
+
+
+@pytest.fixture
+def impatient(database: Database) -> Webhooks:
+    """Leases that are over before they begin."""
+    return Webhooks(database, RetrySchedule(base_s=0.0), lease_s=-1)
+
+
+@pytest.fixture
+def canceled(jobs: Jobs, webhooks: Webhooks) -> Delivery:
+    """A delivery that waits, of a job that was canceled."""
+    webhooks.add(URL)
+    jobs.cancel(jobs.create(new_job()))
+    [delivery] = webhooks.deliveries()
+    return delivery
+
+
+def claim_delivery(webhooks: Webhooks, delivery_id: str = "") -> DeliveryLease:
+    lease = webhooks.claim(delivery_id, "worker-1")
+    assert lease is not None
+    return lease

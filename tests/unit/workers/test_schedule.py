@@ -1,5 +1,7 @@
 """When what could not be delivered is sent again."""
 
+import itertools
+
 import pytest
 
 from workers.jobs.schedule import RetrySchedule
@@ -14,7 +16,7 @@ def waits(schedule: RetrySchedule) -> list[float]:
 def test_retries_begin_after_seconds_grow_and_end_after_a_day() -> None:
     planned = waits(RetrySchedule())
     assert 4 <= planned[0] <= 6
-    assert all(later > earlier for earlier, later in zip(planned, planned[1:], strict=False))
+    assert all(later > earlier for earlier, later in itertools.pairwise(planned))
     assert 0.75 * 86400 < sum(planned) < 1.25 * 86400
     assert RetrySchedule().wait_s(RetrySchedule().most_attempts) is None
 
