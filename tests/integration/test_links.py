@@ -4,6 +4,7 @@ import gzip
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from celery.exceptions import Ignore
@@ -144,7 +145,7 @@ def test_a_canceled_job_stops_its_fetch(worker: Runtime, server: Sink) -> None:
     worker.jobs.cancel(job_id)
     started_at = time.monotonic()
     with pytest.raises(Fenced), Hold(worker, lease) as hold:
-        fetch(Runtime(patient, worker.database, worker.jobs, worker.store, worker.announcer, worker.reach), hold)
+        fetch(replace(worker, settings=patient), hold)
     assert time.monotonic() - started_at < 3
 
 

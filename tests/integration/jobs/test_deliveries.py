@@ -1,6 +1,7 @@
 """Deliveries: claimed by one worker, ended once, sent again on a schedule, taken back when lost, and logged."""
 
 import json
+from functools import partial
 
 import pytest
 
@@ -181,17 +182,11 @@ def test_an_ended_delivery_is_replayed_with_its_id_and_all_its_retries(canceled:
 
 
 def test_what_belongs_to_another_tenant_is_not_there(canceled: Delivery, webhooks: Webhooks) -> None:
-    acts = [
-        lambda: webhooks.endpoint(canceled.endpoint_id, "north"),
-        lambda: webhooks.rotate(canceled.endpoint_id, "north"),
-        lambda: webhooks.remove(canceled.endpoint_id, "north"),
-        lambda: webhooks.switch(canceled.endpoint_id, "north", on=False),
-        lambda: webhooks.fire_test(canceled.endpoint_id, "north"),
-        lambda: webhooks.endpoint("nobody"),
-    ]
+    acts = [webhooks.endpoint, webhooks.rotate, webhooks.remove, partial(webhooks.switch, on=False), webhooks.fire_test]
     for act in acts:
-        with pytest.raises(EndpointNotFound):
-            act()
+        for endpoint_id, tenant in ((canceled.endpoint_id, "north"), ("nobody", None)):
+            with pytest.raises(EndpointNotFound):
+                act(endpoint_id, tenant)
     for find in (webhooks.delivery, webhooks.replay):
         with pytest.raises(DeliveryNotFound):
             find(canceled.id, "north")
