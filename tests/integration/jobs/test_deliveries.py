@@ -1,6 +1,7 @@
 """Deliveries: claimed by one worker, ended once, sent again on a schedule, taken back when lost, and logged."""
 
 import json
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -20,6 +21,7 @@ from workers.jobs.webhooks import Webhooks
 from workers.states import DeliveryState
 
 OK = Verdict(status=200)
+Act = Callable[[str, str | None], object]
 LATER = Verdict("HTTP_500", 500, is_final=False)
 
 
@@ -182,7 +184,13 @@ def test_an_ended_delivery_is_replayed_with_its_id_and_all_its_retries(canceled:
 
 
 def test_what_belongs_to_another_tenant_is_not_there(canceled: Delivery, webhooks: Webhooks) -> None:
-    acts = [webhooks.endpoint, webhooks.rotate, webhooks.remove, partial(webhooks.switch, on=False), webhooks.fire_test]
+    acts: list[Act] = [
+        webhooks.endpoint,
+        webhooks.rotate,
+        webhooks.remove,
+        partial(webhooks.switch, on=False),
+        webhooks.fire_test,
+    ]
     for act in acts:
         for endpoint_id, tenant in ((canceled.endpoint_id, "north"), ("nobody", None)):
             with pytest.raises(EndpointNotFound):
