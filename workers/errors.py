@@ -13,6 +13,8 @@ VoxqueueError
 │   ├── FileNotReadable           FILE_NOT_READABLE
 │   ├── FileNotWritable           FILE_NOT_WRITABLE
 │   ├── WaitTimeout               WAIT_TIMEOUT
+│   ├── SessionNotFound           SESSION_NOT_FOUND
+│   ├── SessionTaken              SESSION_TAKEN
 │   ├── ObjectNotFound            OBJECT_NOT_FOUND
 │   ├── ObjectNotAllowed          OBJECT_NOT_ALLOWED
 │   ├── EndpointNotFound          ENDPOINT_NOT_FOUND
@@ -95,6 +97,18 @@ class FileNotWritable(RequestError, OSError):
     """The file can't be written."""
 
     code = "FILE_NOT_WRITABLE"
+
+
+class SessionNotFound(RequestError, LookupError):
+    """There is no such session."""
+
+    code = "SESSION_NOT_FOUND"
+
+
+class SessionTaken(RequestError):
+    """Somebody else feeds this session."""
+
+    code = "SESSION_TAKEN"
 
 
 class ObjectNotFound(RequestError, LookupError):

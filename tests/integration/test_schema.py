@@ -60,7 +60,7 @@ def set_state(database: Database, table: Table, state: str) -> None:
 
 
 # Tables that say nothing of jobs.
-APART = {"api_keys"}
+APART = {"api_keys", "sessions", "pieces"}
 
 
 def test_a_completed_job_has_rows_in_every_table(database: Database, completed: str) -> None:
