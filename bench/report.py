@@ -9,6 +9,7 @@ A row is a mapping from the keys of `columns`; what is None or missing is printe
 import json
 import os
 import platform
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -49,6 +50,11 @@ class Report:
         """The same for programs: `title`, `rows` as they came, `notes`, `environment`."""
         rows = [dict(row) for row in self.rows]
         return {"title": self.title, "rows": rows, "notes": [*self.notes], "environment": environment(self.packages)}
+
+
+def progress(row: Row) -> None:
+    """Tell a row that has been measured, on standard error, while the others are."""
+    print(json.dumps(dict(row), ensure_ascii=False), file=sys.stderr, flush=True)
 
 
 def publish(*reports: Report, as_json: bool) -> None:

@@ -11,7 +11,7 @@ LONGEST_SEGMENT_S = 30.0
 """What acoustic models of 30 s windows read at once."""
 
 Role = Annotated[str, Field(min_length=1, max_length=64)]
-Encoding = Literal["pcm_mulaw", "pcm_alaw", "pcm_s16le", "pcm_s16be", "gsm", "g722", "g729"]
+Encoding = Literal["pcm_mulaw", "pcm_alaw", "pcm_s16le", "pcm_s16be", "gsm", "vox", "g722", "g729"]
 """How the samples of a file without a header are stored, by FFmpeg's names."""
 ENCODING_ALIASES: Final = {
     "mulaw": "pcm_mulaw",
@@ -76,7 +76,7 @@ class PreprocessOptions(Options):
     def _check_declared(self) -> Self:
         if self.encoding is None and (self.sample_rate_hz or self.channels):
             raise ValueError("sample_rate_hz and channels describe a file without a header: say its encoding as well")
-        if self.encoding in {"gsm", "g722", "g729"} and (self.channels or 1) > 1:
+        if self.encoding in {"gsm", "vox", "g722", "g729"} and (self.channels or 1) > 1:
             raise ValueError(f"{self.encoding} has one channel")
         if self.encoding in {"g722", "g729"} and self.sample_rate_hz is not None:
             raise ValueError(f"{self.encoding} has a sample rate of its own")

@@ -1,6 +1,8 @@
 """Encodes recordings with FFmpeg, for the formats that libsndfile does not write."""
 
+import io
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -11,6 +13,9 @@ AMR_WB_MAGIC = b"#!AMR-WB\n"
 AMR_WB_FRAMES_A_SECOND = 50
 AMR_WB_HIGHEST_MODE = 8
 """23.85 kbit/s: 60 bytes a frame behind the byte that names the mode."""
+
+STAMPED_FRAME = 1024
+"""Samples to a time stamp: a frame of AAC."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,32 @@ def encode(
         for stream, track in zip(streams, tracks, strict=True):
             file.mux(stream.encode(_frame(track)))
             file.mux(stream.encode(None))
+    return path.read_bytes()
+
+
+def encode_stamped(path: Path, container: str, encoder: str, parts: list[tuple[float, NDArray[np.float32]]]) -> bytes:
+    """Two seconds of picture, and mono sound at 16 kHz in parts that begin at given seconds, made at `path`."""
+    with av.open(str(path), "w", format=container) as file:
+        stream = file.add_stream(encoder, rate=16_000, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        _write_video(file, 320, 240)
+        for start_s, samples in parts:
+            for first in range(0, len(samples) - STAMPED_FRAME, STAMPED_FRAME):
+                frame = _frame(Track(encoder, samples[first : first + STAMPED_FRAME], 16_000))
+                frame.time_base, frame.pts = Fraction(1, 16_000), round(start_s * 16_000) + first
+                file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path.read_bytes()
+
+
+def remux(path: Path, container: str, content: bytes) -> bytes:
+    """The packets of the recording `content`, as they are, in another container, made at `path`."""
+    with av.open(io.BytesIO(content), "r") as source, av.open(str(path), "w", format=container) as file:
+        stream = file.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(source.streams.audio[0]):
+            if packet.size:
+                packet.stream = stream
+                file.mux(packet)
     return path.read_bytes()
 
 

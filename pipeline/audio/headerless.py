@@ -18,11 +18,13 @@ _RAW: Final = {
     "pcm_s16le": RawEncoding("PCM_16", "LITTLE", 2),
     "pcm_s16be": RawEncoding("PCM_16", "BIG", 2),
     "gsm": RawEncoding("GSM610", "FILE", 33, 160),
+    # Dialogic's ADPCM of 4 bits, as voice mail and dialling machines keep it, often at 6000 Hz.
+    "vox": RawEncoding("VOX_ADPCM", "FILE", 1, 2),
 }
 _LIBAV: Final = {"g722": (Container.G722, WIDEBAND_RATE_HZ), "g729": (Container.G729, PHONE_RATE_HZ)}
 
 ENCODINGS: Final = (*_RAW, *_LIBAV)
-"""What a caller may declare, by FFmpeg's names."""
+"""What a caller may declare."""
 
 
 def describe(file: BinaryIO, declared: Declared) -> AudioHeader:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from pipeline.audio.decoder import Format
 from pipeline.audio.magic import Container
+from pipeline.audio.timeline import Timeline
 from pipeline.audio.window import Window
 from pipeline.errors import (
     CorruptHeader,
@@ -36,15 +37,17 @@ MISSING_S = 0.25
 FEWEST_PACKETS = 20
 """From this many on, a recording more than half of whose packets can't be decoded is given up."""
 
-_TIMED: Final = frozenset({Container.MP4, Container.WEBM, Container.ASF})
+_TIMED: Final = frozenset({Container.MP4, Container.WEBM, Container.ASF, Container.AVI})
 """These say how long they are; elsewhere FFmpeg guesses from the bit rate."""
+_STAMPED: Final = _TIMED | {Container.MPEG_TS, Container.MPEG_PS, Container.FLV}
+"""Each packet says when it is to be heard."""
 _ENCRYPTED: Final = frozenset({"enca", "drms"})
 _BETTER: Final = {"amrnb": "libopencore_amrnb", "amrwb": "libopencore_amrwb"}
 """FFmpeg's own decoders of AMR take the pauses that a phone does not send (DTX) for damage."""
 _DECODERS: Final = (
-    "aac,ac3,adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,alac,amrnb,amrwb,eac3,flac,g722,g723_1,g726,g729,gsm,gsm_ms,"
-    "libopencore_amrnb,libopencore_amrwb,libopus,libvorbis,mp2,mp2float,mp3,mp3float,opus,"
-    "pcm_alaw,pcm_f32le,pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24le,pcm_s32le,pcm_u8,"
+    "aac,aac_latm,ac3,adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,adpcm_swf,alac,amrnb,amrwb,eac3,flac,g722,g723_1,g726,g729,"
+    "gsm,gsm_ms,libopencore_amrnb,libopencore_amrwb,libopus,libvorbis,mp2,mp2float,mp3,mp3float,nellymoser,opus,"
+    "pcm_alaw,pcm_f32le,pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24le,pcm_s32le,pcm_u8,speex,"
     "truespeech,vorbis,wmalossless,wmapro,wmav1,wmav2,wmavoice"
 )
 
@@ -55,9 +58,11 @@ class LibavDecoder:
     def __init__(self, file: Window, container: Container, demuxer: str) -> None:
         self.warnings: tuple[str, ...] = ()
         self._packets = self._damaged = self._frames_read = 0
+        self._span: tuple[int, int] | None = None
         self._last_damaged = False
         self._input = _open(file, demuxer)
         self._stream = self._choose(self._input)
+        self._timeline = Timeline((self._input.start_time or 0) / av.time_base) if container in _STAMPED else None
         self._codec = _choose_decoder(self._stream)
         self._frames = self._decode()
         first = next(self._frames, None)
@@ -85,11 +90,9 @@ class LibavDecoder:
         most_frames = max(1, BLOCK_SAMPLES // self.format.channels)
         gathered: list[NDArray[np.float32]] = []
         count = 0
-        for frame in self._frames:
-            if (frame.sample_rate, frame.layout.nb_channels) != self._kind:
-                raise DecodeError("sample rate or channels change")
-            gathered.append(to_float(frame))
-            count += frame.samples
+        for part in self._parts(most_frames):
+            gathered.append(part)
+            count += len(part)
             if count >= most_frames:
                 yield np.concatenate(gathered)
                 self._frames_read += count
@@ -99,6 +102,20 @@ class LibavDecoder:
         self._frames_read += count
         self._input.close()
         self._check_end()
+
+    def _parts(self, most_frames: int) -> Iterator[NDArray[np.float32]]:
+        """The samples of each frame, and the silence where the stream has none."""
+        for frame in self._frames:
+            if (frame.sample_rate, frame.layout.nb_channels) != self._kind:
+                raise DecodeError("sample rate or channels change")
+            missing = (
+                self._timeline.silence_before(frame.time, frame.samples, frame.sample_rate) if self._timeline else 0
+            )
+            if missing:
+                self._warn("gaps_filled")
+            for done in range(0, missing, most_frames):
+                yield np.zeros((min(most_frames, missing - done), self.format.channels), np.float32)
+            yield to_float(frame)
 
     def _decode(self) -> Iterator[AudioFrame]:
         with av.logging.Capture() as log:
@@ -117,7 +134,11 @@ class LibavDecoder:
 
     def _demux(self) -> Iterator["av.Packet[AudioStream]"]:
         try:
-            yield from self._input.demux(self._stream)
+            for packet in self._input.demux(self._stream):
+                if packet.pts is not None:
+                    first, last = self._span or (packet.pts, packet.pts)
+                    self._span = min(first, packet.pts), max(last, packet.pts + (packet.duration or 0))
+                yield packet
         except av.error.FFmpegError:
             self._warn("truncated")
 
@@ -128,8 +149,12 @@ class LibavDecoder:
             raise DecodeError
 
     def _check_end(self) -> None:
-        missing = self.format.frames - self._frames_read
-        if self._last_damaged or missing > MISSING_S * self.format.sample_rate_hz:
+        # What an edit list cuts away is there all the same.
+        first, last = self._span or (0, 0)
+        there_s = float((last - first) * (self._stream.time_base or 0))
+        missing_s = (self.format.frames - self._frames_read) / self.format.sample_rate_hz
+        claimed_s = self.format.frames / self.format.sample_rate_hz
+        if self._last_damaged or min(missing_s, claimed_s - there_s) > MISSING_S:
             self._warn("truncated")
         if self._damaged > self._last_damaged:
             self._warn("damaged")
@@ -151,8 +176,8 @@ def to_float(frame: AudioFrame) -> NDArray[np.float32]:
 
 
 def _open(file: Window, demuxer: str) -> InputContainer:
-    # Also while streams are probed, nothing but these decoders is run.
-    options = {"codec_whitelist": _DECODERS}
+    # Also while streams are probed, nothing but these decoders is run, and no other demuxer (AVI holds subtitles).
+    options = {"codec_whitelist": _DECODERS, "format_whitelist": demuxer, "protocol_whitelist": "none"}
     av.logging.set_level(av.logging.ERROR)
     try:
         with av.logging.Capture():

@@ -5,6 +5,7 @@ gets to choose: what is not on the list is refused here.
 """
 
 from enum import StrEnum
+from typing import Final
 
 from pipeline.audio import mpeg_frames
 from pipeline.errors import FormatNotAllowed, UnrecognisedFormat
@@ -12,6 +13,9 @@ from pipeline.errors import FormatNotAllowed, UnrecognisedFormat
 HEAD_BYTES = 64 * 1024
 """How much of a file `identify` wants to see."""
 
+TS_SYNC, TS_PACKETS = 0x47, 5
+_TS_LAYOUTS = ((0, 188), (4, 192), (0, 204))
+"""Where the first packet of a transport stream begins and how long each is: bare, with times, with error correction."""
 ADTS_RUN, ADTS_HEADER_BYTES = 3, 7
 ADTS_SYNC = 0xFFF0
 """Twelve bits set, any version, layer 0."""
@@ -33,6 +37,10 @@ class Container(StrEnum):
     MP4 = "mp4"
     WEBM = "webm"
     ASF = "asf"
+    AVI = "avi"
+    MPEG_TS = "ts"
+    MPEG_PS = "mpg"
+    FLV = "flv"
     RAW = "raw"
     G722 = "g722"
     G729 = "g729"
@@ -41,6 +49,16 @@ class Container(StrEnum):
 ASF_MAGIC = bytes.fromhex("3026b275 8e66cf11 a6d900aa 0062ce6c")
 W64_MAGIC = bytes.fromhex("72696666 2e91cf11 a5d628db 04c10000")
 
+_FORMS: Final = {
+    **{(name, b"WAVE"): Container.RIFF for name in (b"RIFF", b"RF64")},
+    **{(name, b""): Container.RIFF for name in (b"RIFF", b"RF64")},
+    (b"RIFF", b"AVI "): Container.AVI,
+    (b"FORM", b"AIFF"): Container.AIFF,
+    (b"FORM", b"AIFC"): Container.AIFF,
+}
+"""By the first four bytes, and those behind the length; a file that is cut before them is one of its name."""
+_FIRST_BOXES: Final = (b"ftyp", b"moov", b"mdat", b"wide")
+"""Of an MP4 or QuickTime file, behind its length."""
 _ALLOWED: tuple[tuple[bytes, Container], ...] = (
     (W64_MAGIC, Container.W64),
     (b"fLaC", Container.FLAC),
@@ -52,6 +70,8 @@ _ALLOWED: tuple[tuple[bytes, Container], ...] = (
     (b"#!AMR-WB\n", Container.AMR),
     (b"\x1a\x45\xdf\xa3", Container.WEBM),
     (ASF_MAGIC, Container.ASF),
+    (b"FLV\x01", Container.FLV),
+    (b"\0\0\x01\xba", Container.MPEG_PS),
 )
 
 # Audio that libsndfile would read, and playlists that other decoders would follow to files and hosts of their choice.
@@ -90,26 +110,37 @@ def identify(head: bytes) -> Container:
 
     Raises FormatNotAllowed for formats and playlists that are refused, UnrecognisedFormat for anything else.
     """
-    if head[:4] in (b"RIFF", b"RF64") and head[8:12] in (b"WAVE", b""):
-        return Container.RIFF
-    if head.startswith(b"FORM") and head[8:12] in (b"AIFF", b"AIFC"):
-        return Container.AIFF
-    # The first box of an MP4 or QuickTime file, behind its length.
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
-        return Container.MP4
-    for magic, container in _ALLOWED:
-        if head.startswith(magic):
-            return container
+    named = _by_name(head)
+    if named is not None:
+        return named
     text = head[:64].removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n") or head
     for magic, name in _REFUSED.items():
         if head.startswith(magic) or text.startswith(magic):
             raise FormatNotAllowed(name)
+    if _is_transport_stream(head):
+        return Container.MPEG_TS
     if _is_adts(head):
         return Container.ADTS
     # An archive's MP3 may start in the middle of a frame; three frames in a row are no accident.
     if mpeg_frames.find_run(head) is not None:
         return Container.MP3
     raise UnrecognisedFormat
+
+
+def _by_name(head: bytes) -> Container | None:
+    """The container that says its own name in its first bytes."""
+    form = _FORMS.get((head[:4], head[8:12]))
+    if form is not None:
+        return form
+    if head[4:8] in _FIRST_BOXES:
+        return Container.MP4
+    return next((container for magic, container in _ALLOWED if head.startswith(magic)), None)
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Whether TS_PACKETS packets of a transport stream (ISO/IEC 13818-1, 2.4.3.2) follow one another."""
+    syncs = (head[start : start + TS_PACKETS * size : size] for start, size in _TS_LAYOUTS)
+    return bytes([TS_SYNC]) * TS_PACKETS in syncs
 
 
 def _is_adts(head: bytes) -> bool:

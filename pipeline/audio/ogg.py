@@ -11,12 +11,12 @@ from typing import BinaryIO
 from pipeline.audio.header import AudioHeader
 from pipeline.audio.magic import Container
 from pipeline.audio.window import Window
-from pipeline.errors import ChainedStream, CorruptHeader, NoAudioStream, UnsupportedEncoding
+from pipeline.errors import ChainedStream, CorruptHeader, NoAudioStream
 
 OPUS_RATE_HZ = 48_000
 """Opus counts its granules at this rate, whatever rate it was made from (RFC 7845)."""
 
-_OTHER_AUDIO = (b"Speex", b"\x7fFLAC", b"CELT")
+_LIBSNDFILE, _OTHER_AUDIO = (b"OpusHead", b"\x01vorbis"), (b"Speex", b"\x7fFLAC")
 _PAGE = struct.Struct("<4sBBqIIIB")
 _BEGINS, _ENDS = 2, 4
 _RESYNC_BYTES = 64 * 1024
@@ -56,12 +56,16 @@ class _Link:
 def examine(file: BinaryIO) -> AudioHeader:
     """The header of the audio in `file`, with a part for each link of a chain.
 
-    Raises ChainedStream for links of different codecs, rates or channels, NoAudioStream without audio,
-    UnsupportedEncoding for several streams or other codecs, CorruptHeader when an identification header is damaged.
+    Speex, FLAC, and audio beside a picture are left to FFmpeg. Raises ChainedStream for links that can't be joined,
+    NoAudioStream without audio, CorruptHeader when an identification header is damaged.
     """
     links = _links(file)
     if not links:
         raise CorruptHeader("no first page")
+    if any(_is_for_libav(link.packets) for link in links):
+        if len(links) > 1:
+            raise ChainedStream("only chains of Vorbis or Opus alone are read")
+        return AudioHeader(Container.OGG, OPUS_RATE_HZ, 1, libav=True)
     kinds = [_identify(link.packets) for link in links]
     if len(set(kinds)) > 1:
         raise ChainedStream("codec, sample rate or channels change")
@@ -92,14 +96,19 @@ def _links(file: BinaryIO) -> list[_Link]:
     return links
 
 
-def _identify(packets: list[bytes]) -> tuple[int, int, bytes]:
-    """Channels, the rate of granules, and what else links must have in common, from the first packet of each stream."""
-    audio = [each for each in packets if each.startswith((b"OpusHead", b"\x01vorbis", *_OTHER_AUDIO))]
-    if not audio:
+def _is_for_libav(packets: list[bytes]) -> bool:
+    """Whether the streams that begin with `packets` are more or other than one of Vorbis or Opus.
+
+    Raises NoAudioStream when none of them is audio.
+    """
+    if not any(packet.startswith((*_LIBSNDFILE, *_OTHER_AUDIO)) for packet in packets):
         raise NoAudioStream
-    if len(packets) > 1 or audio[0].startswith(_OTHER_AUDIO):
-        raise UnsupportedEncoding("only one stream of Vorbis or Opus is decoded")
-    packet = audio[0]
+    return len(packets) > 1 or packets[0].startswith(_OTHER_AUDIO)
+
+
+def _identify(packets: list[bytes]) -> tuple[int, int, bytes]:
+    """Channels, the rate of granules, and what else links must have in common, from the first packet of a stream."""
+    packet = packets[0]
     opus = packet.startswith(b"OpusHead")
     if len(packet) < (19 if opus else 16):
         raise CorruptHeader("the identification header is cut")

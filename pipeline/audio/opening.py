@@ -33,6 +33,13 @@ _DEMUXERS: Final[Mapping[Container, str]] = {
     Container.ASF: "asf",
     Container.RIFF: "wav",
     Container.W64: "w64",
+    Container.OGG: "ogg",
+    Container.CAF: "caf",
+    Container.AIFF: "aiff",
+    Container.AVI: "avi",
+    Container.MPEG_TS: "mpegts",
+    Container.MPEG_PS: "mpeg",
+    Container.FLV: "flv",
     Container.G722: "g722",
     Container.G729: "g729",
 }

@@ -1,7 +1,7 @@
-"""Reads the headers of AU, AIFF and CAF: uncompressed samples behind a header that says how they are stored.
+"""Reads the headers of AU, AIFF and CAF: mostly uncompressed samples behind a header that says how they are stored.
 
 Each is parsed here and its samples are decoded as headerless ones, so libsndfile's own parsers of these formats, with
-their history of memory errors (CVE-2022-33065), never see a byte of them.
+their history of memory errors (CVE-2022-33065), never see a byte of them. What is compressed goes to FFmpeg.
 """
 
 import math
@@ -41,6 +41,8 @@ _AIFC_OTHER: Final = {
     b"FL64": RawEncoding("DOUBLE", BIG, 8),
 }
 _CAF_FLOAT, _CAF_LITTLE = 1, 2
+_LIBAV: Final = frozenset({b"ima4", b"aac ", b"alac", b"opus", b"samr", b".mp3"})
+"""Compressed kinds of AIFF-C and CAF, which FFmpeg decodes."""
 
 
 def examine_au(file: BinaryIO) -> AudioHeader:
@@ -66,7 +68,7 @@ def examine_aiff(file: BinaryIO) -> AudioHeader:
             offset = int.from_bytes(_read(file, start, 8)[:4], "big")
             data = start + 8 + offset, max(0, size - 8 - offset)
         if layout is not None and data is not None:
-            return describe_raw(layout, file, *data)
+            return layout if layout.libav else describe_raw(layout, file, *data)
     raise CorruptHeader("no COMM and SSND chunks")
 
 
@@ -81,7 +83,7 @@ def _read_comm(body: bytes) -> AudioHeader:
     encoding = _AIFC_OTHER.get(kind)
     if kind in _AIFC_PCM and bits in _PCM:
         encoding = RawEncoding(_PCM[bits], _AIFC_PCM[kind], bits // 8)
-    if encoding is None:
+    if encoding is None and kind not in _LIBAV:
         raise UnsupportedEncoding(f"AIFF {kind.decode('ascii', 'replace')}, {bits} bits")
     return _header(Container.AIFF, rate_hz, channels, encoding)
 
@@ -95,6 +97,8 @@ def examine_caf(file: BinaryIO) -> AudioHeader:
         elif name == b"data":
             if layout is None:
                 raise CorruptHeader("data before its description")
+            if layout.libav:
+                return layout
             # The edit count stands before the samples; a length of -1 means up to the end.
             return describe_raw(layout, file, start + 4, None if size < 0 else max(0, size - 4))
     raise CorruptHeader("no desc and data chunks")
@@ -109,17 +113,19 @@ def _read_desc(body: bytes) -> AudioHeader:
         encoding = RawEncoding(subtype, endian, bits // 8) if subtype else None
     elif kind in (b"ulaw", b"alaw"):
         encoding = RawEncoding(kind.decode().upper(), BIG, 1)
+    if kind in _LIBAV:
+        return _header(Container.CAF, rate_hz, channels, None)
     if encoding is None or block_frames != 1 or block_bytes != encoding.block_bytes * channels:
         raise UnsupportedEncoding(f"CAF {kind.decode('ascii', 'replace')}, {bits} bits")
     return _header(Container.CAF, rate_hz, channels, encoding)
 
 
-def _header(container: Container, rate_hz: float, channels: int, encoding: RawEncoding) -> AudioHeader:
+def _header(container: Container, rate_hz: float, channels: int, encoding: RawEncoding | None) -> AudioHeader:
     if not math.isfinite(rate_hz) or round(rate_hz) < 1:
         raise BadSampleRate(f"{rate_hz} Hz")
     if channels == 0:
         raise BadChannels("0 channels")
-    return AudioHeader(container, round(rate_hz), channels, raw=encoding)
+    return AudioHeader(container, round(rate_hz), channels, raw=encoding, libav=encoding is None)
 
 
 def _chunks(file: BinaryIO, position: int, layout: str, alignment: int) -> Iterator[tuple[bytes, int, int]]:

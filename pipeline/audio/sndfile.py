@@ -32,6 +32,7 @@ _CODECS: Final = {
     "GSM610": "gsm_ms",
     "IMA_ADPCM": "adpcm_ima_wav",
     "MS_ADPCM": "adpcm_ms",
+    "VOX_ADPCM": "vox",
     "VORBIS": "vorbis",
     "OPUS": "opus",
     "MPEG_LAYER_III": "mp3",

@@ -18,8 +18,8 @@ PCM, MS_ADPCM, FLOAT, A_LAW, MU_LAW, IMA_ADPCM, GSM_610, EXTENSIBLE = 1, 2, 3, 6
 _BITS = {PCM: {8, 16, 24, 32}, FLOAT: {32, 64}, A_LAW: {8}, MU_LAW: {8}, MS_ADPCM: {4}, IMA_ADPCM: {4}}
 GSM_BLOCK_BYTES, GSM_BLOCK_FRAMES = 65, 320
 
-LIBAV_TAGS = frozenset({0x22, 0x45, 0x50, 0x55, 0x64, 0x83, 0x111, 0x28F})
-"""TrueSpeech, G.726, MPEG layers II and III, G.726, G.729, G.723.1 and G.722."""
+LIBAV_TAGS = frozenset({0x14, 0x22, 0x38, 0x42, 0x45, 0x50, 0x55, 0x57, 0x58, 0x64, 0x83, 0x111, 0x28F})
+"""G.723.1, TrueSpeech, AMR, G.723.1, G.726, MPEG layers II and III, AMR (two), G.726, G.729, G.723.1 and G.722."""
 
 FORMAT_BYTES = 16
 MOST_CHUNKS = 1000

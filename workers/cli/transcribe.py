@@ -35,7 +35,7 @@ Encoding = Annotated[
     str | None,
     typer.Option(
         "--encoding",
-        help="What it is: mulaw, alaw, linear16, pcm_s16be, gsm, g722 or g729. Without this it is guessed.",
+        help="What it is: mulaw, alaw, linear16, pcm_s16be, gsm, vox, g722 or g729. Without this it is guessed.",
         rich_help_panel=_HEADERLESS,
     ),
 ]

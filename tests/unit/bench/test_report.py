@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.report import Report, environment, publish
+from bench.report import Report, environment, progress, publish
 
 ROWS: list[dict[str, object]] = [{"codec": "A-law", "wer": 0.0123456, "n": 25}, {"codec": "a|b", "wer": None, "n": 3}]
 REPORT = Report("Round trips", {"codec": "codec", "wer": "WER", "n": "recordings"}, ROWS, notes=("Real speech.",))
@@ -44,6 +44,12 @@ def test_several_reports_are_a_list_in_json_and_pages_one_after_another_as_text(
     assert len(json.loads(capsys.readouterr().out)) == 2
     publish(REPORT, REPORT, as_json=False)
     assert capsys.readouterr().out.count("### Round trips") == 2
+
+
+def test_progress_is_told_beside_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    progress(ROWS[1])
+    told = capsys.readouterr()
+    assert (told.out, json.loads(told.err)) == ("", ROWS[1])
 
 
 def test_environment_names_the_machine_and_the_versions_that_were_used() -> None:

@@ -13,6 +13,7 @@ import pytest
 from pipeline import errors
 from pipeline.audio import Limits, ogg
 from tests import bad_recordings as bad
+from tests.format_cases import RECORDINGS
 from tests.reading import open_here
 
 LIMITS = Limits(max_duration_s=8 * 3600, max_channels=8)
@@ -57,7 +58,7 @@ REFUSED: dict[str, tuple[bytes, type[errors.InputError]]] = {
     "SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", errors.UnrecognisedFormat),
     "PDF": (b"%PDF-1.7\n" + bytes(100), errors.UnrecognisedFormat),
     "ELF": (b"\x7fELF" + bytes(100), errors.UnrecognisedFormat),
-    "other RIFF": (b"RIFF\x24\x00\x00\x00AVI LIST" + bytes(100), errors.UnrecognisedFormat),
+    "other RIFF": (b"RIFF\x24\x00\x00\x00WEBPVP8 " + bytes(100), errors.UnrecognisedFormat),
     "HLS playlist": (b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:1/a.ts\n", errors.FormatNotAllowed),
     "HLS playlist with mark": (b"\xef\xbb\xbf#EXTM3U\n/etc/passwd\n", errors.FormatNotAllowed),
     "ffconcat": (b"ffconcat version 1.0\nfile /etc/passwd\n", errors.FormatNotAllowed),
@@ -115,7 +116,8 @@ REFUSED: dict[str, tuple[bytes, type[errors.InputError]]] = {
     ),
     "Theora": (bad.ogg_page([b"\x80theora\x03\x02\x01"], 0, 0, flags=2), errors.NoAudioStream),
     "Skeleton": (bad.ogg_page([b"fishead\0\x03\0"], 0, 0, flags=2), errors.NoAudioStream),
-    "Speex": (bad.ogg_page([b"Speex   1.2".ljust(80, b"\0")], 0, 0, flags=2), errors.UnsupportedEncoding),
+    "Speex of nothing": (bad.ogg_page([b"Speex   1.2".ljust(80, b"\0")], 0, 0, flags=2), errors.CorruptHeader),
+    "chained Speex": ((RECORDINGS / "agent.spx").read_bytes() * 2, errors.ChainedStream),
     "NaN": (bad.encode(np.full((RATE := 16_000, 1), np.nan, np.float32), codec="FLOAT"), errors.NonFiniteSamples),
     "infinity": (bad.encode(np.full((RATE, 1), np.inf, np.float32), codec="FLOAT"), errors.NonFiniteSamples),
 }

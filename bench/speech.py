@@ -1,0 +1,63 @@
+"""Real speech for benches: utterances of a manifest, joined to recordings, at the rate of the telephone."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from workers.evaluate import read_manifest
+
+TELEPHONE_RATE_HZ = 8000
+PAUSE_S = 0.6
+"""Between utterances that are joined to one recording."""
+LINE_NOISE = 10 ** (-66 / 20)
+"""Between words no telephone line is digitally silent."""
+SPEECH_RMS = 0.06
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Samples, shape (n,), and what is said in them."""
+
+    samples: Samples
+    text: str
+
+
+def read_utterances(manifest: Path, most: int) -> Iterator[Spoken]:
+    """The first `most` utterances of a manifest as `voxqueue evaluate` reads it: mono, 8 kHz, equally loud."""
+    for line in read_manifest(manifest)[:most]:
+        samples, rate_hz = soundfile.read(line.audio, dtype="float32", always_2d=True)
+        narrow = soxr.resample(samples.mean(axis=1), rate_hz, TELEPHONE_RATE_HZ)
+        level = float(np.sqrt(np.mean(narrow * narrow))) or 1.0
+        yield Spoken((narrow * np.float32(SPEECH_RMS / level)).astype(np.float32), line.text)
+
+
+def join(utterances: Iterable[Spoken], most_s: float) -> list[Spoken]:
+    """Recordings of several utterances, as long as they can be below `most_s`: a model reads 30 s at the price of 3."""
+    recordings: list[list[Spoken]] = []
+    length = 0
+    for each in utterances:
+        needed = len(each.samples) + round(PAUSE_S * TELEPHONE_RATE_HZ)
+        if not recordings or length + needed > most_s * TELEPHONE_RATE_HZ:
+            recordings.append([])
+            length = 0
+        recordings[-1].append(each)
+        length += needed
+    return [_joined(each) for each in recordings]
+
+
+def line_noise(frames: int, seed: int) -> Samples:
+    """The faint hiss of a line, the same at every call with the same seed."""
+    return (np.random.default_rng(seed).standard_normal(frames) * LINE_NOISE).astype(np.float32)
+
+
+def _joined(utterances: Sequence[Spoken]) -> Spoken:
+    pause = np.zeros(round(PAUSE_S * TELEPHONE_RATE_HZ), np.float32)
+    samples = np.concatenate([part for each in utterances for part in (each.samples, pause)])
+    return Spoken(samples + line_noise(len(samples), len(samples)), " ".join(each.text for each in utterances))
