@@ -1,6 +1,8 @@
 """Words to a transcript that reads well: who said what, in the order in which it was said, as sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, chain, groupby, pairwise
+from operator import itemgetter
 
 from pipeline.format.figures import NumberWriter, number_writer_for
 from pipeline.format.prose import Punctuator, punctuator_for
@@ -26,13 +28,21 @@ def format_transcript(words: Stream[WordSegment], spec: ModelSpec, options: Form
     separator = " " if spec.separates_words else ""
     utterances = [
         _utterance(recording, channel, part, separator)
-        for channel, run in runs_of(channels, options.max_pause_s)
-        for part in utterance_cuts(punctuator.punctuate(writer.write(run)), options)
+        for channel, runs in groupby(runs_of(channels, options.max_pause_s), key=itemgetter(0))
+        for run in _punctuated([writer.write(run) for _, run in runs], punctuator)
+        for part in utterance_cuts(run, options)
     ]
     # Each channel was cut by itself, so the order of the conversation is made here.
     utterances.sort(key=lambda utterance: (utterance.start_s, utterance.channel))
     text = "\n".join(utterance.text for utterance in utterances)
     return Transcript(text, spec.language, spec.name, recording, tuple(utterances))
+
+
+def _punctuated(runs: Sequence[Sequence[Word]], punctuator: Punctuator) -> Iterator[Sequence[Word]]:
+    """The runs of one channel, punctuated together: a sentence may go on after a pause."""
+    edges = list(accumulate(map(len, runs), initial=0))
+    words = punctuator.punctuate(list(chain.from_iterable(runs)), edges[1:-1])
+    return (words[start:end] for start, end in pairwise(edges))
 
 
 def _utterance(recording: Recording, channel: int, words: Sequence[Word], separator: str) -> Utterance:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline.format.figures import InDigits, number_spans
-from pipeline.format.prose import SentenceCase
+from pipeline.format.punctuation import TaggedSentences, load_tagger
 from pipeline.format.redaction import Said, find_sensitive
 from pipeline.values import Word
 
@@ -61,7 +61,7 @@ def format_line(line: str, parts: Collection[Part] = READABLE) -> FormattedLine:
         found = number_spans(tokens)
         spans = tuple(LineSpan(span.start, span.end, span.spoken, span.written, span.kind) for span in found)
     if Part.PUNCTUATION in parts and words:
-        words = SentenceCase("en").punctuate(words)
+        words = TaggedSentences(load_tagger()).punctuate(words)
     return FormattedLine(" ".join(word.text for word in words), tokens, spans)
 
 

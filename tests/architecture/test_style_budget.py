@@ -34,7 +34,7 @@ def proofs() -> list[Source]:
 @cache
 def everything() -> list[Source]:
     """All Python of the project."""
-    return [*product(), *proofs(), *measures.read_sources(ROOT, "bench")]
+    return [*product(), *proofs(), *measures.read_sources(ROOT, "bench", "training")]
 
 
 def test_no_file_is_too_long_to_read_in_one_go() -> None:

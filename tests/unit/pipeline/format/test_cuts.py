@@ -1,5 +1,6 @@
 """Cutting: no word is lost, no utterance is too long, and turns are cut where they are taken."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.format.lines import Part, format_line
 from pipeline.format.prose import AsWritten, SentenceCase, punctuator_for
+from pipeline.format.punctuation import TaggedSentences
 from pipeline.format.sentences import utterance_cuts
 from pipeline.format.turns import TURN_PAUSE_S, runs_of, timelines
 from pipeline.options import FormatOptions
@@ -100,8 +102,15 @@ def _ctc(*tokens: str) -> ModelSpec:
 
 def test_sentences_are_made_only_for_models_that_write_none() -> None:
     whisper = ModelSpec("w", "en", WhisperLogMel(), AttentionVocabulary((), 0, 0, (), ()), 0.02, pads_freely=True)
-    kinds = [type(punctuator_for(spec)) for spec in (_ctc("|", "A"), _ctc("▁a", "."), whisper)]
-    assert kinds == [SentenceCase, AsWritten, AsWritten]
+    slovene = replace(_ctc("|", "A"), language="sl")
+    kinds = [type(punctuator_for(spec)) for spec in (_ctc("|", "A"), slovene, _ctc("▁a", "."), whisper)]
+    assert kinds == [TaggedSentences, SentenceCase, AsWritten, AsWritten]
+
+
+def test_without_a_tagger_each_stretch_of_speech_is_a_sentence() -> None:
+    said = [Word(text, at, at + 0.5, 0.9) for at, text in enumerate(["dober", "dan", "kako", "ste"])]
+    assert [word.text for word in SentenceCase("sl").punctuate(said, [2])] == ["Dober", "dan.", "Kako", "ste."]
+    assert SentenceCase("sl").punctuate([]) == []
 
 
 @given(spoken().filter(bool))

@@ -229,11 +229,11 @@ def test_the_health_door_answers_for_itself_only() -> None:
 
 
 def test_lines_are_written_with_numbers_and_punctuation() -> None:
-    lines = "it costs nineteen dollars and ninety nine cents\n\nno one knows\n"
+    lines = "it costs nineteen dollars and ninety nine cents\n\nwhat is your name\n"
     ran = CliRunner().invoke(app, ["format"], input=lines)
-    assert (ran.exit_code, ran.output) == (Exit.OK, "It costs $19.99.\n\nNo one knows.\n")
+    assert (ran.exit_code, ran.output) == (Exit.OK, "It costs $19.99.\n\nWhat is your name?\n")
     ran = CliRunner().invoke(app, ["format", "--only", "numbers"], input=lines)
-    assert ran.output == "it costs $19.99\n\nno one knows\n"
+    assert ran.output == "it costs $19.99\n\nwhat is your name\n"
 
 
 def test_programs_get_the_spans_of_a_line() -> None:

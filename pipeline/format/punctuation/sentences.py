@@ -1,0 +1,103 @@
+"""Words as sentences, by what the tagger says of them."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from pipeline.format.figures import written_case
+from pipeline.format.numbers import NumberKind
+from pipeline.format.punctuation.features import TURN_END, UNKNOWN_PAUSE, pause_index
+from pipeline.format.punctuation.tagger import Case, Tag, Tagger
+from pipeline.values import Word
+from pipeline.writing import ends_sentence
+
+AS_TYPED = frozenset({NumberKind.EMAIL, NumberKind.URL})
+"""Kinds that keep a small letter at the start of a sentence."""
+_PUNCTUATION = ',.?!;:"()'
+_SHORTEST_PAUSE_S = 1e-6
+# Whoever is silent that long was listening, or had ended.
+_SAME_TURN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """One spoken word: the index of the word that it was written as, and the pause after it."""
+
+    text: str
+    index: int
+    pause: int
+
+
+class TaggedSentences:
+    """English sentences: marks and capitals where the tagger hears them, and always whole at their ends."""
+
+    def __init__(self, tagger: Tagger) -> None:
+        self._tagger = tagger
+
+    def punctuate(self, words: Sequence[Word], breaks: Collection[int] = ()) -> Sequence[Word]:
+        """See `Punctuator.punctuate`."""
+        if not words:
+            return words
+        spoken = list(_spoken(words, _pauses(words, breaks)))
+        tags = self._tagger.tags([each.text for each in spoken], [each.pause for each in spoken])
+        firsts: dict[int, Tag] = {}
+        lasts: dict[int, Tag] = {}
+        for each, tag in zip(spoken, tags, strict=True):
+            firsts.setdefault(each.index, tag)
+            lasts[each.index] = tag
+        cases = [firsts[index].case for index in range(len(words))]
+        marks = [lasts[index].mark for index in range(len(words))]
+        if marks[-1] in {"", ","}:
+            marks[-1] = "."
+        return list(_written(words, cases, marks))
+
+
+def _pauses(words: Sequence[Word], breaks: Collection[int]) -> list[int]:
+    """The index of the pause after each word; nothing is known of those between words that follow without any."""
+    gaps_s = [after.start_s - before.end_s for before, after in pairwise(words)]
+    told = any(gap_s > _SHORTEST_PAUSE_S for gap_s in gaps_s)
+    found = [pause_index(gap_s) if told else UNKNOWN_PAUSE for gap_s in gaps_s]
+    for index in breaks:
+        # A shorter pause is a break because somebody else spoke in it.
+        if not 1.0 < gaps_s[index - 1] < _SAME_TURN_S:
+            found[index - 1] = TURN_END
+    return [*found, TURN_END]
+
+
+def _spoken(words: Sequence[Word], pauses: Sequence[int]) -> Iterator[_Spoken]:
+    """The words as they were said, for of numbers in digits the tagger knows little."""
+    for index, (word, pause) in enumerate(zip(words, pauses, strict=True)):
+        texts = (word.spoken or word.text).split() or [""]
+        for text in texts[:-1]:
+            yield _Spoken(_bare(text), index, UNKNOWN_PAUSE)
+        yield _Spoken(_bare(texts[-1]), index, pause)
+
+
+def _bare(text: str) -> str:
+    return text.strip(_PUNCTUATION) or text
+
+
+def _written(words: Sequence[Word], cases: Sequence[Case], marks: Sequence[str]) -> Iterator[Word]:
+    starts = True
+    for word, case, mark in zip(words, cases, marks, strict=True):
+        text = written_case(word.text, word.kind) if word.kind else _cased(word.text.lower(), case)
+        if starts and word.kind not in AS_TYPED:
+            text = text[:1].upper() + text[1:]
+        # A mark that stands there already stays: `p.m.` takes no second stop.
+        if mark and text[-1:] not in _PUNCTUATION:
+            text += mark
+        starts = mark in {".", "?"} or (word.kind is None and ends_sentence(text))
+        yield replace(word, text=text)
+
+
+def _cased(text: str, case: Case) -> str:
+    head, apostrophe, tail = text.partition("'")
+    if head == "i":
+        return text.capitalize()
+    match case:
+        case Case.LOWER:
+            return text
+        case Case.CAPITAL:
+            return text[:1].upper() + text[1:]
+        case Case.UPPER:
+            return head.upper() + apostrophe + tail
