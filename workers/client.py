@@ -28,6 +28,7 @@ from pipeline.values import Transcript
 from workers.errors import BrokerAway, DatabaseAway, WaitTimeout
 from workers.jobs import ArtifactRef, JobStatus, NewJob
 from workers.jobs.values import SOURCE
+from workers.outbound import policy_of
 from workers.runtime import make_runtime
 from workers.settings import Settings
 from workers.settings import settings as environment_settings
@@ -48,7 +49,8 @@ class JobDetails(TypedDict, total=False):
 
     `external_id` and `annotations` are the caller's own and come back
     unchanged; two calls with the same `idempotency_key` and the same request make one job; a higher `priority` goes
-    first; a job that has not ended `expires_in_s` after it was made is given up; lists can be filtered by `tags`.
+    first; a job that has not ended `expires_in_s` after it was made is given up; lists can be filtered by `tags`;
+    `callback_url` is told how the job ended (docs/webhooks.md).
     """
 
     file_name: str
@@ -59,6 +61,7 @@ class JobDetails(TypedDict, total=False):
     idempotency_key: str | None
     expires_in_s: float | None
     tags: Collection[str]
+    callback_url: str | None
 
 
 class Client:
@@ -106,6 +109,8 @@ class Client:
         named: Source = source if source is not None else str(url)
         details.setdefault("file_name", name_of(named))
         job_id = str(uuid4())
+        if details.get("callback_url") is not None:
+            policy_of(self.settings).check(str(details["callback_url"]))
         try:
             kept = self._keep(job_id, source) if source is not None else self._keep_link(job_id, str(url))
             made_id = self.runtime.jobs.create(_new_job(job_id, kept, chosen, details))

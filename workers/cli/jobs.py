@@ -38,6 +38,7 @@ def submit(  # noqa: PLR0913, PLR0917  # each is an option of the command line
     encoding: Encoding = None,
     sample_rate: SampleRate = None,
     channels: Channels = None,
+    callback: Annotated[str | None, typer.Option(help="An https:// URL that is told how the job ended.")] = None,
 ) -> None:
     """Hand in a recording and print its job id; workers that run elsewhere do the rest.
 
@@ -48,7 +49,7 @@ def submit(  # noqa: PLR0913, PLR0917  # each is an option of the command line
     source = source_of(file)
     options = recording_options(hotword, encoding, sample_rate, channels)
     with open_client() as client:
-        job = source.enqueue(client, options, roles=split_roles(roles), priority=priority)
+        job = source.enqueue(client, options, roles=split_roles(roles), priority=priority, callback_url=callback)
     print_json(job_document(job)) if as_json else print(job.id)
 
 

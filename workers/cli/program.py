@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from pipeline.errors import VoxqueueError
-from workers.cli import formatting, jobs, scoring, service, showcase, transcribe
+from workers.cli import formatting, jobs, scoring, service, showcase, transcribe, webhooks
 from workers.cli.outcome import exit_status
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the trace of an error.")]
@@ -54,6 +54,7 @@ app.command()(service.doctor)
 app.command()(scoring.evaluate)
 app.command("format")(formatting.format_words)
 app.command()(showcase.demo)
+app.add_typer(webhooks.app, name="webhooks")
 
 
 @app.callback()

@@ -53,7 +53,7 @@ def print_jobs(jobs: Sequence[JobStatus]) -> None:
         created = datetime.fromtimestamp(job.created_at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
         # As text: brackets in a name are no markup.
         table.add_row(job.id, Text(job.file_name), job.state, f"{job.progress:.0%}", audio, created)
-    _print(table)
+    print_table(table)
 
 
 def print_job(job: JobStatus) -> None:
@@ -67,13 +67,14 @@ def print_job(job: JobStatus) -> None:
     print(f"{job.id}  {job.file_name}  {job.state}  {job.progress:.0%}")
     if job.error_code:
         print(f"{job.error_code}: {job.error_message}")
-    _print(table)
+    print_table(table)
 
 
 def _seconds(start: float | None, end: float | None) -> str:
     return f"{end - start:.2f} s" if start is not None and end is not None and end >= start else ""
 
 
-def _print(table: Table) -> None:
+def print_table(table: Table) -> None:
+    """Print a table as wide as the terminal, or as wide as it is."""
     is_terminal = sys.stdout.isatty()
     Console(width=None if is_terminal else _PIPE_WIDTH).print(table)

@@ -34,6 +34,7 @@ COMMANDS = [
     "evaluate",
     "format",
     "demo",
+    "webhooks",
 ]
 
 
