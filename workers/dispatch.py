@@ -2,16 +2,30 @@
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
+from pipeline.errors import ResourceBusy
 from pipeline.stages import STEPS, Step
 from workers.celeryconfig import DELIVER
+from workers.collect import Collector
 from workers.errors import BrokerAway, DatabaseAway
 from workers.identity import is_gone
 from workers.jobs.reap import Ready
 from workers.runtime import Runtime
 
 logger = logging.getLogger(__name__)
+
+
+_LOOK_FOR_CHORES_S = 10.0
+
+
+@contextmanager
+def _waiting(event: str) -> Iterator[None]:
+    try:
+        yield
+    except (BrokerAway, DatabaseAway, ResourceBusy) as error:
+        logger.warning(event, extra={"code": error.code, "detail": error.detail})
 
 
 class Dispatcher:
@@ -21,12 +35,19 @@ class Dispatcher:
         self.runtime = runtime
 
     def run(self, stop: threading.Event) -> None:
-        """Sweep every `reap_s` until `stop` is set. An absent broker or database is waited for."""
+        """Sweep every `reap_s` until `stop` is set, and collect beside it. What is away is waited for."""
+        # A store may take minutes to look through, and lost steps should not wait for that.
+        collecting = threading.Thread(target=self._collect, args=(stop,), name="collector", daemon=True)
+        collecting.start()
         while not stop.wait(self.runtime.settings.reap_s):
-            try:
+            with _waiting("dispatch.waiting"):
                 self.sweep()
-            except (BrokerAway, DatabaseAway) as error:
-                logger.warning("dispatch.waiting", extra={"code": error.code, "detail": error.detail})
+
+    def _collect(self, stop: threading.Event) -> None:
+        collector = Collector(self.runtime)
+        while not stop.wait(min(_LOOK_FOR_CHORES_S, self.runtime.settings.collect_s)):
+            with _waiting("collect.waiting"):
+                collector.collect_when_due()
 
     def sweep(self) -> int:
         """One round; how many steps were announced.

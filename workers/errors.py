@@ -5,6 +5,7 @@ VoxqueueError
 │   ├── JobNotFound               JOB_NOT_FOUND
 │   ├── JobNotFinished            JOB_NOT_FINISHED
 │   ├── JobFailed                 JOB_FAILED
+│   ├── JobDeleted                JOB_DELETED
 │   ├── NotAllowedInState         NOT_ALLOWED_IN_STATE
 │   ├── IdempotencyConflict       IDEMPOTENCY_CONFLICT
 │   ├── KeyNotFound               KEY_NOT_FOUND
@@ -55,6 +56,12 @@ class JobFailed(RequestError):
     """The job ended without a transcript."""
 
     code = "JOB_FAILED"
+
+
+class JobDeleted(RequestError, LookupError):
+    """What the job held was deleted."""
+
+    code = "JOB_DELETED"
 
 
 class NotAllowedInState(RequestError):

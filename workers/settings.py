@@ -66,6 +66,15 @@ class Settings(BaseSettings):
     outbound_allow: str = Field("", description="Hosts, addresses, networks with commas that URLs may also lead to.")
     outbound_http: bool = Field(default=False, description="Whether URLs may be http://, on port 80, too.")
 
+    keep_audio_days: float | None = Field(
+        30.0, ge=0, description="Recordings, after their job has ended; none: for ever."
+    )
+    keep_features_days: float | None = Field(0.0, ge=0, description="What is between the steps, likewise.")
+    keep_emissions_days: float | None = Field(30.0, ge=0, description="What the model said, for decoding again.")
+    keep_text_days: float | None = Field(None, ge=0, description="Transcripts, likewise.")
+    collect_s: float = Field(600.0, gt=0, description="How often a dispatcher removes what need not be kept.")
+    orphan_after_s: float = Field(86_400.0, gt=0, validate_default=True, description="Age of a file that no job needs.")
+
     failpoint: str = Field("", description="Where tests make workers fail, see workers/failpoints.py.")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -97,6 +106,18 @@ class Settings(BaseSettings):
         if heartbeat_s >= info.data.get("lease_s", math.inf):
             raise ValueError("a heartbeat must come before the lease is over (VOXQUEUE_LEASE_S)")
         return heartbeat_s
+
+    @field_validator("keep_audio_days", "keep_features_days", "keep_emissions_days", "keep_text_days", mode="before")
+    @classmethod
+    def _read_days(cls, days: object) -> object:
+        return None if days in ("", "none", "None") else days
+
+    @field_validator("orphan_after_s")
+    @classmethod
+    def _check_orphans(cls, orphan_after_s: float, info: ValidationInfo) -> float:
+        if orphan_after_s < info.data.get("step_deadline_s", 0.0):
+            raise ValueError("a step may still be writing what it will refer to (VOXQUEUE_STEP_DEADLINE_S)")
+        return orphan_after_s
 
     @property
     def home_path(self) -> Path:
@@ -147,7 +168,11 @@ def read_settings(**overrides: object) -> Settings:
 
 def environment_of(chosen: Settings) -> dict[str, str]:
     """The environment of a process that is to read these settings: this one's, with every setting spelled out."""
-    spelled = {f"VOXQUEUE_{name.upper()}": str(value) for name, value in chosen.model_dump(exclude_none=True).items()}
+    spelled = {
+        f"VOXQUEUE_{name.upper()}": str(value)
+        for name, value in chosen.model_dump().items()
+        if value is not None or Settings.model_fields[name].default is not None
+    }
     # A variable of a setting that is None here would be read there.
     others = {name: value for name, value in os.environ.items() if not name.upper().startswith("VOXQUEUE_")}
     return {**others, **spelled}

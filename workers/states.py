@@ -72,8 +72,16 @@ JOB_TRANSITIONS: dict[JobState, frozenset[JobState]] = {
 STEP_TRANSITIONS: dict[StepState, frozenset[StepState]] = {
     StepState.BLOCKED: frozenset({StepState.READY, StepState.CANCELED}),
     StepState.READY: frozenset({StepState.RUNNING, StepState.CANCELED}),
+    # Back to blocked when its input is gone: the step before it is done once more.
     StepState.RUNNING: frozenset(
-        {StepState.DONE, StepState.READY, StepState.FAILED, StepState.QUARANTINED, StepState.CANCELED}
+        {
+            StepState.DONE,
+            StepState.READY,
+            StepState.BLOCKED,
+            StepState.FAILED,
+            StepState.QUARANTINED,
+            StepState.CANCELED,
+        }
     ),
     StepState.DONE: frozenset({StepState.READY, StepState.BLOCKED}),
     StepState.FAILED: frozenset({StepState.READY, StepState.BLOCKED}),

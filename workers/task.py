@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 
 from celery.exceptions import Ignore
 
-from pipeline.errors import VoxqueueError
+from pipeline.errors import ArtifactDamaged, VoxqueueError
 from pipeline.stages import Step
 from pipeline.values import Stream
 from workers import log
@@ -132,6 +132,9 @@ def _run(runtime: Runtime, lease: Lease, work: Work) -> None:
 
 def _fail(runtime: Runtime, lease: Lease, error: VoxqueueError) -> None:
     try:
+        if isinstance(error, ArtifactDamaged) and (maker := runtime.jobs.remake_input(lease, error)):
+            logger.warning("step.input_lost", extra={"maker": str(maker), "detail": error.detail})
+            return
         will_retry = runtime.jobs.fail(lease, error)
     except Fenced:
         logger.warning("step.fenced")

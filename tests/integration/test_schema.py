@@ -70,7 +70,8 @@ def test_a_completed_job_has_rows_in_every_table(database: Database, completed: 
             for table in metadata.sorted_tables
             if table.name not in APART
         }
-    assert all(numbers.values()), numbers
+    # Only a collector writes these.
+    assert {name for name, number in numbers.items() if not number} <= {"removals", "chores"}
     assert numbers["attempts"] == numbers["steps"] == len(STEPS)
 
 

@@ -66,9 +66,19 @@ jobs = Table(
     Column("started_at", Double),
     Column("ended_at", Double),
     Column("expires_at", Double),
+    Column("source_bytes", BigInteger),
+    Column("estimated_s", Double),  # of audio, until duration_s is known
+    # How long after its end the job's data is kept; NULL: as long as the settings say.
+    Column("keep_audio_s", Double),
+    Column("keep_features_s", Double),
+    Column("keep_emissions_s", Double),
+    Column("keep_text_s", Double),
+    Column("deleted_at", Double),
     UniqueConstraint("tenant", "idempotency_key"),
     Index(None, "tenant", "created_at"),
+    Index(None, "tenant", "state"),
     Index(None, "state"),
+    Index(None, "ended_at"),
     _one_of("state", JobState),
 )
 
@@ -87,6 +97,7 @@ steps = Table(
     Column("attempts", Integer, nullable=False),
     Column("crashes", Integer, nullable=False),
     Column("retries", Integer, nullable=False),
+    Column("remakes", Integer, nullable=False, server_default="0"),  # because what it had left was gone or damaged
     Column("worker", String(255)),
     Column("progress", Double, nullable=False),
     Column("ready_at", Double),  # not to be claimed before
@@ -118,6 +129,7 @@ attempts = Table(
     Column("outcome", String(16)),
     Column("error_code", String(64)),
     Column("error_detail", Text),
+    Column("exit_status", String(64)),  # of the process that it took with it
     UniqueConstraint("step_id", "fence"),
 )
 
@@ -154,8 +166,30 @@ artifacts = Table(
     Column("sha256", String(64), nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("removed_at", Double),  # the bytes are gone from the store; what they were stays written here
     UniqueConstraint("job_id", "step", "fence"),
     UniqueConstraint("key"),
+    Index(None, "step", "removed_at", "created_at"),
+)
+
+removals = Table(
+    "removals",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    _job_id(),
+    Column("reason", String(16), nullable=False),
+    Column("removed", JsonText, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("finished_at", Double),  # the bytes are gone from the store too
+    Index(None, "job_id"),
+    Index(None, "finished_at"),
+)
+
+chores = Table(
+    "chores",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("begun_at", Double, nullable=False),
 )
 
 transcripts = Table(

@@ -4,10 +4,11 @@ from sqlalchemy import Connection, case, select, update
 
 from pipeline.stages import STEPS, Step, remaining
 from workers.db.base import db_now
-from workers.db.tables import attempts, jobs, steps
-from workers.errors import JobNotFound, NotAllowedInState
+from workers.db.tables import artifacts, attempts, jobs, steps
+from workers.errors import JobDeleted, JobNotFound, NotAllowedInState
 from workers.jobs.history import record
 from workers.jobs.lease import end_job
+from workers.jobs.values import SOURCE
 from workers.states import JobState, Outcome, StepState, sources_of
 
 
@@ -43,12 +44,14 @@ def stop_job(connection: Connection, job_id: str, state: JobState) -> bool:
 
 
 def retry(connection: Connection, job_id: str, from_step: Step | None = None) -> Step:
-    """Run an ended job again from `from_step`, or from the first step that is not done; return that step.
+    """Run an ended job again from `from_step`, or from the first step that is not done; return where it begins.
 
-    A completed job keeps its transcript and makes a new version.
+    It begins earlier where what an earlier step made is not kept any more. A completed job keeps its transcript and
+    makes a new version.
 
     Raises:
         JobNotFound: there is no such job.
+        JobDeleted: what it held was deleted, the recording at least.
         NotAllowedInState: the job has not ended, has expired, or an earlier step is not done.
     """
     state = _state_of(connection, job_id)
@@ -59,6 +62,7 @@ def retry(connection: Connection, job_id: str, from_step: Step | None = None) ->
     if unfinished is not None and STEPS.index(start) > STEPS.index(unfinished):
         message = f"{unfinished} must be done before {start}"
         raise NotAllowedInState(message)
+    start = _last_with_input(connection, job_id, start)
     connection.execute(
         update(jobs)
         .where(jobs.c.id == job_id, jobs.c.state == state)
@@ -88,8 +92,23 @@ def retry(connection: Connection, job_id: str, from_step: Step | None = None) ->
             error_message=None,
         )
     )
+    connection.execute(update(steps).where(steps.c.job_id == job_id).values(remakes=0))
     record(connection, job_id, "job.retried", start)
     return start
+
+
+def _last_with_input(connection: Connection, job_id: str, start: Step) -> Step:
+    """The last step up to `start` whose input is still kept."""
+    kept = set(
+        connection.execute(
+            select(artifacts.c.step).where(artifacts.c.job_id == job_id, artifacts.c.removed_at.is_(None))
+        ).scalars()
+    )
+    inputs = dict(zip(STEPS, (SOURCE, *STEPS), strict=False))
+    for step in reversed(STEPS[: STEPS.index(start) + 1]):
+        if inputs[step] in kept:
+            return step
+    raise JobDeleted(job_id)
 
 
 def _state_of(connection: Connection, job_id: str) -> JobState:

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Table, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.stages import STEPS
@@ -11,7 +12,7 @@ from workers.db.base import db_now
 from workers.db.tables import artifacts, job_tags, jobs, steps
 from workers.errors import IdempotencyConflict
 from workers.jobs.history import record
-from workers.jobs.values import SOURCE, NewJob
+from workers.jobs.values import SOURCE, DataClass, Keep, NewJob
 from workers.states import JobState, StepState
 
 
@@ -22,6 +23,8 @@ def request_hash(job: NewJob) -> str:
         asked.append(sorted(job.tags))
     if job.callback_url is not None:
         asked.append({"callback_url": job.callback_url})
+    if job.keep != Keep():
+        asked.append(asdict(job.keep))
     text = json.dumps(asked, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -37,7 +40,7 @@ def create(connection: Connection, job: NewJob) -> str:
         return earlier
     now = db_now()
     inserted = connection.execute(
-        _insert_new_job(connection)
+        insert_ignoring(connection, jobs)
         .values(
             id=job.id,
             tenant=job.tenant,
@@ -53,6 +56,8 @@ def create(connection: Connection, job: NewJob) -> str:
             callback_url=job.callback_url,
             created_at=now,
             expires_at=None if job.expires_in_s is None else now + job.expires_in_s,
+            source_bytes=job.source.size_bytes,
+            **{f"keep_{kind}_s": job.keep.own_seconds(kind) for kind in DataClass},
         )
         .returning(jobs.c.id)
     ).first()
@@ -77,9 +82,10 @@ def create(connection: Connection, job: NewJob) -> str:
     return job.id
 
 
-def _insert_new_job(connection: Connection) -> sqlite.Insert | postgresql.Insert:
+def insert_ignoring(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that does nothing where its row is there already; a waiting one learns of it when the other commits."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    made: sqlite.Insert | postgresql.Insert = dialect.insert(jobs).on_conflict_do_nothing()
+    made: sqlite.Insert | postgresql.Insert = dialect.insert(table).on_conflict_do_nothing()
     return made
 
 

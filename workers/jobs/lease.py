@@ -131,7 +131,7 @@ def heartbeat(connection: Connection, lease: Lease, progress: float, policy: Pol
     Raises:
         Fenced: the step was taken away.
     """
-    _held(
+    hold(
         connection,
         lease,
         {"lease_until": db_now() + policy.lease_s, "progress": progress},
@@ -144,9 +144,9 @@ def finish(connection: Connection, lease: Lease, result: Result) -> None:
     Raises:
         Fenced: the step was taken away; nothing was written.
     """
-    if _has_ended(connection, lease, StepState.DONE):
+    if has_ended(connection, lease, StepState.DONE):
         return
-    _held(
+    hold(
         connection,
         lease,
         {
@@ -181,7 +181,7 @@ def fail(connection: Connection, lease: Lease, error: tuple[str, str], policy: P
     Raises:
         Fenced: the step was taken away; nothing was written.
     """
-    if _has_ended(connection, lease, StepState.FAILED):
+    if has_ended(connection, lease, StepState.FAILED):
         return False
     row = connection.execute(
         select(steps.c.retries, steps.c.state, steps.c.fence).where(steps.c.id == lease.step_id)
@@ -189,12 +189,12 @@ def fail(connection: Connection, lease: Lease, error: tuple[str, str], policy: P
     if policy is not None and row.retries < policy.max_retries:
         # Full jitter: workers that failed together do not come back together.
         back_off_s = policy.retry_base_s * 2**row.retries * random.uniform(0.5, 1.0)  # noqa: S311
-        _held(connection, lease, {**_ready_again(), "ready_at": db_now() + back_off_s, "retries": row.retries + 1})
+        hold(connection, lease, {**_ready_again(), "ready_at": db_now() + back_off_s, "retries": row.retries + 1})
         close_attempt(connection, lease.step_id, lease.fence, Outcome.RETRIED, error)
         record(connection, lease.job_id, "step.retried", lease.step, error[0])
         return True
     code, message = error
-    _held(
+    hold(
         connection,
         lease,
         {
@@ -217,7 +217,7 @@ def give_back(connection: Connection, lease: Lease) -> None:
     Raises:
         Fenced: the step was taken away; nothing was written.
     """
-    _held(connection, lease, {**_ready_again(), "ready_at": db_now()})
+    hold(connection, lease, {**_ready_again(), "ready_at": db_now()})
     close_attempt(connection, lease.step_id, lease.fence, Outcome.RETURNED)
     record(connection, lease.job_id, "step.returned", lease.step)
 
@@ -247,7 +247,12 @@ def _ready_again() -> dict[str, object]:
     }
 
 
-def _held(connection: Connection, lease: Lease, values: dict[str, object]) -> None:
+def hold(connection: Connection, lease: Lease, values: dict[str, object]) -> None:
+    """Change a step that this lease holds.
+
+    Raises:
+        Fenced: it does not hold it any more; nothing was written.
+    """
     changed = connection.execute(
         update(steps)
         .where(steps.c.id == lease.step_id, steps.c.fence == lease.fence, steps.c.state == StepState.RUNNING)
@@ -257,7 +262,7 @@ def _held(connection: Connection, lease: Lease, values: dict[str, object]) -> No
         raise Fenced(f"{lease.step} of job {lease.job_id}, fence {lease.fence}")
 
 
-def _has_ended(connection: Connection, lease: Lease, state: StepState) -> bool:
+def has_ended(connection: Connection, lease: Lease, state: StepState) -> bool:
     """Whether an earlier try of this very transaction was committed after all."""
     return (
         connection.execute(

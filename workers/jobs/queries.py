@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from pipeline.stages import STEPS, Step
 from workers.db.tables import events, job_tags, jobs, steps, transcripts
-from workers.errors import JobFailed, JobNotFinished, JobNotFound
+from workers.errors import JobDeleted, JobFailed, JobNotFinished, JobNotFound
 from workers.jobs.values import JobStatus, StepStatus
 from workers.states import FINAL_JOB_STATES, JobState, StepState
 
@@ -52,7 +52,7 @@ def document(connection: Connection, job_id: str) -> str:
     """The newest transcript of a job as canonical JSON.
 
     Raises:
-        JobNotFound, JobNotFinished, JobFailed: there is none, and why.
+        JobNotFound, JobNotFinished, JobFailed, JobDeleted: there is none, and why.
     """
     found = connection.execute(
         select(transcripts.c.document)
@@ -63,6 +63,8 @@ def document(connection: Connection, job_id: str) -> str:
     if found is not None:
         return str(found)
     job = status(connection, job_id)
+    if job.deleted_at is not None or job.state is JobState.COMPLETED:
+        raise JobDeleted(job_id)
     if job.state in FINAL_JOB_STATES:
         raise JobFailed(f"{job.state}: {job.error_code or ''} {job.error_message or ''}".strip())
     raise JobNotFinished(job.state)
@@ -121,6 +123,7 @@ def _job_status(row: Row[tuple[Any, ...]], step_rows: Sequence[Row[tuple[Any, ..
         error_message=row.error_message,
         external_id=row.external_id,
         annotations=row.annotations,
+        deleted_at=row.deleted_at,
         steps=tuple(_step_status(step) for step in ordered),
         priority=row.priority,
         tags=tuple(tags),

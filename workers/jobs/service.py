@@ -7,11 +7,12 @@ from uuid import uuid4
 from pipeline.errors import VoxqueueError
 from pipeline.stages import Step
 from workers.db.session import Database
-from workers.jobs import control, create, lease, queries, reap, recordings
+from workers.jobs import control, create, lease, queries, reap, recordings, remake, removal
 from workers.jobs.queries import Event
 from workers.jobs.reap import Ready
+from workers.jobs.removal import Receipt
 from workers.jobs.results import Result
-from workers.jobs.values import ArtifactRef, JobStatus, Lease, NewJob, Policy
+from workers.jobs.values import ArtifactRef, DataClass, JobStatus, Keep, Lease, NewJob, Policy
 from workers.states import JobState
 
 
@@ -69,6 +70,15 @@ class Jobs:
         """
         self.database.run(partial(recordings.keep, lease=held, ref=ref))
 
+    def remake_input(self, held: Lease, error: VoxqueueError) -> Step | None:
+        """Let the step before this one make its result again, once; that step, None if it can't or did so before.
+
+        Raises:
+            Fenced: the step was taken away; nothing was written.
+        """
+        told = (error.code, error.sentence)
+        return self.database.run(partial(remake.remake_input, lease=held, error=told))
+
     def give_back(self, held: Lease) -> None:
         """Hand a step back unfinished, without blame.
 
@@ -115,9 +125,52 @@ class Jobs:
 
         Raises:
             JobNotFound: there is no such job.
+            JobDeleted: what it held was deleted.
             NotAllowedInState: it has not ended, or an earlier step is not done.
         """
         return self.database.run(partial(control.retry, job_id=job_id, from_step=from_step))
+
+    def delete(self, job_id: str) -> Receipt:
+        """Delete everything that a job held, as far as the database knows it; the receipt. Its row stays, empty.
+
+        The store is the caller's to empty, see `workers.collect.Collector.delete`.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        return self.database.run(partial(removal.delete_job, job_id=job_id))
+
+    def receipts(self, job_id: str) -> list[Receipt]:
+        """What was deleted of a job, oldest first."""
+        with self.database.read() as connection:
+            return removal.receipts(connection, job_id)
+
+    def remove_due(self, keep: Keep) -> list[Receipt]:
+        """Let go of all data whose time has passed; the receipts of a batch, for the store to follow."""
+        made: list[Receipt | None] = []
+        for kind in DataClass:
+            with self.database.read() as connection:
+                late = removal.due(connection, kind, keep)
+            made += [self.database.run(partial(removal.remove_due, job_id=each, kind=kind, keep=keep)) for each in late]
+        return [each for each in made if each is not None]
+
+    def unfinished_removals(self) -> list[Receipt]:
+        """Removals that the store may not have followed."""
+        with self.database.read() as connection:
+            return removal.unfinished(connection)
+
+    def finish_removal(self, receipt: Receipt) -> None:
+        """Note that the store has followed."""
+        self.database.run(partial(removal.finish_removal, receipt_id=receipt.id))
+
+    def referenced(self, keys: Collection[str]) -> set[str]:
+        """Those of these keys of the store that a job needs."""
+        with self.database.read() as connection:
+            return removal.referenced(connection, keys)
+
+    def begin_chore(self, name: str, every_s: float) -> bool:
+        """Whether it is time for work that one process does for all, and this one is to do it."""
+        return self.database.run(partial(removal.begin_chore, name=name, every_s=every_s))
 
     def status(self, job_id: str) -> JobStatus:
         """The job as it is now.
@@ -137,7 +190,7 @@ class Jobs:
         """The newest transcript of a job as canonical JSON.
 
         Raises:
-            JobNotFound, JobNotFinished, JobFailed: there is none, and why.
+            JobNotFound, JobNotFinished, JobFailed, JobDeleted: there is none, and why.
         """
         with self.database.read() as connection:
             return queries.document(connection, job_id)

@@ -1,6 +1,7 @@
 """What goes into and comes out of the job transactions: frozen values, no rows."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
@@ -34,6 +35,40 @@ class ArtifactRef:
     size_bytes: int
 
 
+class DataClass(StrEnum):
+    """What is kept of a job: the recording, what is between the steps, what the model said, the transcript."""
+
+    AUDIO = "audio"
+    FEATURES = "features"
+    EMISSIONS = "emissions"
+    TEXT = "text"
+
+
+_Days = Annotated[float, Field(ge=0)]
+_DAY_S = 86_400.0
+_FOR_EVER_S = 1e12
+
+
+@checked.dataclass(frozen=True, slots=True, config=ConfigDict(allow_inf_nan=False))
+class Keep:
+    """How many days after its end each class of a job's data is kept. None: as the service does, or for ever."""
+
+    audio_days: _Days | None = None
+    features_days: _Days | None = None
+    emissions_days: _Days | None = None
+    text_days: _Days | None = None
+
+    def own_seconds(self, kind: DataClass) -> float | None:
+        """The same of one class in seconds; None where nothing was said of it."""
+        days: float | None = getattr(self, f"{kind}_days")
+        return None if days is None else days * _DAY_S
+
+    def seconds(self, kind: DataClass) -> float:
+        """The same of one class in seconds, where nothing said means for ever."""
+        own_s = self.own_seconds(kind)
+        return _FOR_EVER_S if own_s is None else own_s
+
+
 # PostgreSQL keeps no NUL in a text.
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 _Name = Annotated[_Text, Field(max_length=255)]
@@ -61,6 +96,7 @@ class NewJob:
     expires_in_s: Annotated[float, Field(gt=0)] | None = None
     tags: Annotated[frozenset[_Tag], Field(max_length=32)] = frozenset()
     callback_url: Annotated[_Text, Field(max_length=2048)] | None = None
+    keep: Keep = field(default_factory=Keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +149,7 @@ class JobStatus:
     steps: tuple[StepStatus, ...]
     priority: int = 0
     tags: tuple[str, ...] = ()
+    deleted_at: float | None = None
 
     @property
     def is_final(self) -> bool:
