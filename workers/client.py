@@ -25,9 +25,11 @@ from pipeline.options import JobOptions
 from pipeline.render import OutputFormat, from_json, render
 from pipeline.stages import Step
 from pipeline.values import Transcript
+from workers.collect import Collector
 from workers.errors import BrokerAway, DatabaseAway, WaitTimeout
 from workers.jobs import ArtifactRef, JobStatus, NewJob
-from workers.jobs.values import SOURCE
+from workers.jobs.removal import Receipt
+from workers.jobs.values import SOURCE, Keep
 from workers.outbound import policy_of
 from workers.runtime import make_runtime
 from workers.settings import Settings
@@ -60,6 +62,7 @@ class JobDetails(TypedDict, total=False):
     annotations: dict[str, Any]
     idempotency_key: str | None
     expires_in_s: float | None
+    keep: Keep
     tags: Collection[str]
     callback_url: str | None
 
@@ -185,6 +188,15 @@ class Client:
         """
         self._announce(job_id, self.runtime.jobs.retry(job_id, from_step))
         return self.status(job_id)
+
+    def delete(self, job_id: str) -> Receipt:
+        """Delete everything that a job held, and cancel it first if it has not ended; the receipt of what is gone.
+
+        Raises:
+            JobNotFound: there is no such job.
+            ResourceBusy: the rows are empty; the store will be when a dispatcher has come by.
+        """
+        return Collector(self.runtime).delete(job_id)
 
     def recent(self, state: JobState | None = None, limit: int = 50) -> list[JobStatus]:
         """The newest jobs first."""

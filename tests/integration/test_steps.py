@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -125,23 +126,56 @@ def test_tasks_that_come_twice_or_too_early_change_nothing(worker: Client, call:
     assert before.steps[0].attempt == 1
 
 
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize("step", STEPS[:-1])
-def test_an_artifact_that_was_damaged_between_two_steps_fails_the_job_by_its_code(
+def test_an_artifact_that_was_damaged_between_two_steps_is_made_again_and_nobody_can_tell(
     worker: Client, call: Path, step: Step
 ) -> None:
     job_id = worker.enqueue(call).id
     following = STEPS.index(step) + 1
     for task in TASKS[:following]:
         task(job_id)
-    path = artifact_of(worker, job_id, step)
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    path.write_bytes(content)
+    damaged = artifact_of(worker, job_id, step)
+    before = damaged.read_bytes()
+    damage(damaged)
     with pytest.raises(Ignore):
         TASKS[following](job_id)
+    assert states_of(worker.status(job_id))[following - 1 : following + 1] == [StepState.READY, StepState.BLOCKED]
+    for task in TASKS[following - 1 :]:
+        task(job_id)
+    job = worker.status(job_id)
+    assert (job.state, job.error_code) == (JobState.COMPLETED, None)
+    [again] = set((worker.settings.artifact_path / job_id).glob(f"{step}.2.*"))
+    assert again.read_bytes() == before
+
+
+def test_an_artifact_that_is_damaged_again_fails_the_job_by_its_code(worker: Client, call: Path) -> None:
+    job_id = worker.enqueue(call).id
+    TASKS[0](job_id)
+    for fence in (1, 2):
+        [path] = (worker.settings.artifact_path / job_id).glob(f"preprocess.{fence}.*")
+        path.unlink()
+        with pytest.raises(Ignore):
+            TASKS[1](job_id)
+        with suppress(Ignore):
+            TASKS[0](job_id)
     job = worker.status(job_id)
     assert (job.state, job.error_code) == (JobState.FAILED, "ARTIFACT_LOST")
-    assert job.steps[following].error_code == "ARTIFACT_LOST"
+    assert job.steps[1].error_code == "ARTIFACT_LOST"
+
+
+def test_a_recording_that_is_gone_can_be_made_by_nobody(worker: Client, call: Path) -> None:
+    job_id = worker.enqueue(call).id
+    artifact_of(worker, job_id, "source").unlink()
+    with pytest.raises(Ignore):
+        TASKS[0](job_id)
+    job = worker.status(job_id)
+    assert (job.state, job.error_code) == (JobState.FAILED, "ARTIFACT_LOST")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from pipeline.errors import VoxqueueError
-from workers.cli import formatting, jobs, scoring, service, showcase, transcribe, webhooks
+from workers.cli import formatting, jobs, scoring, service, showcase, transcribe, upkeep, webhooks
 from workers.cli.outcome import exit_status
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the trace of an error.")]
@@ -47,10 +47,12 @@ app.command()(jobs.result)
 app.command("list")(jobs.list_jobs)
 app.command()(jobs.cancel)
 app.command()(jobs.retry)
+app.command()(upkeep.delete)
 app.command()(service.worker)
 app.command()(service.dispatch)
 app.command()(service.migrate)
 app.command()(service.doctor)
+app.command()(upkeep.collect)
 app.command()(scoring.evaluate)
 app.command("format")(formatting.format_words)
 app.command()(showcase.demo)

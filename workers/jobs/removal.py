@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 from pipeline.options import JobOptions
 from pipeline.stages import Step
 from workers.db.base import db_now
-from workers.db.tables import artifacts, attempts, chores, jobs, removals, steps, transcripts
+from workers.db.tables import artifacts, attempts, chores, job_tags, jobs, removals, steps, transcripts
 from workers.errors import JobNotFound
 from workers.jobs.control import stop_job
 from workers.jobs.create import insert_ignoring
@@ -202,6 +202,7 @@ def _empty(connection: Connection, job_id: str) -> None:
             error_message=None,
         )
     )
+    connection.execute(delete(job_tags).where(job_tags.c.job_id == job_id))
     of_the_job: ColumnElement[bool] = steps.c.job_id == job_id
     connection.execute(update(steps).where(of_the_job).values(error_message=None))
     its_steps = select(steps.c.id).where(of_the_job).scalar_subquery()

@@ -3,6 +3,7 @@
 Hypothesis chooses the acts. A model of a few lines beside the database knows who holds what; the database must agree.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -29,8 +30,8 @@ from tests.integration.jobs.conftest import new_job, result_of
 from workers.db.base import db_now
 from workers.db.session import Database
 from workers.db.tables import attempts, jobs, steps, transcripts
-from workers.errors import Fenced, NotAllowedInState
-from workers.jobs import Jobs, Lease, Policy, reap
+from workers.errors import Fenced, JobDeleted, NotAllowedInState
+from workers.jobs import Jobs, Keep, Lease, Policy, reap
 from workers.states import FINAL_JOB_STATES, JobState, StepState
 
 POLICY = Policy(lease_s=60, step_deadline_s=600, max_crashes=3, max_retries=2, retry_base_s=1e-6)
@@ -53,6 +54,7 @@ class Queue(RuleBasedStateMachine):
         self.fences: dict[int, int] = {}
         self.accepted: set[tuple[int, int]] = set()
         self.completions: dict[str, int] = {}
+        self.deleted: set[str] = set()
 
     @initialize()
     def empty_the_database(self) -> None:
@@ -161,6 +163,38 @@ class Queue(RuleBasedStateMachine):
         if self.holds(lease):
             del self.holders[lease.step_id]
 
+    @rule(lease=consumes(leases))
+    def lose_the_input(self, lease: Lease) -> None:
+        """What the step before left is gone: that step runs again, once a job's try, and this one waits."""
+        held = self.holds(lease)
+        with self.fenced_unless_held(lease):
+            maker = self.jobs.remake_input(lease, OutOfMemory())
+            assert maker is None or self.jobs.remake_input(lease, OutOfMemory()) is maker
+            if maker is None:
+                self.jobs.give_back(lease)
+        if held:
+            del self.holders[lease.step_id]
+            states = {step.name: step.state for step in self.jobs.status(lease.job_id).steps}
+            assert states[maker or lease.step] is StepState.READY
+            assert maker is None or states[lease.step] is StepState.BLOCKED
+
+    @rule(job_id=job_ids)
+    def delete(self, job_id: str) -> None:
+        receipt = self.jobs.delete(job_id)
+        assert self.jobs.delete(job_id) == receipt
+        self.forget_job(job_id)
+        self.completions.pop(job_id, None)
+        self.deleted.add(job_id)
+        assert self.jobs.status(job_id).is_final
+
+    @rule(days=strategies.sampled_from([0, 1]))
+    def let_data_go(self, days: float) -> None:
+        """The collector comes by; a job of no days' keeping may still be retried from its recording."""
+        time.sleep(0.002)
+        for receipt in self.jobs.remove_due(Keep(features_days=days, emissions_days=days)):
+            assert days == 0
+            assert self.jobs.status(receipt.job_id).is_final
+
     @rule(lease=leases)
     def lose(self, lease: Lease) -> None:
         """The holder falls silent for longer than its lease; the reaper comes by twice."""
@@ -196,11 +230,15 @@ class Queue(RuleBasedStateMachine):
         before = self.jobs.status(job_id)
         try:
             start = self.jobs.retry(job_id, from_step)
+        except JobDeleted:
+            assert job_id in self.deleted
+            return
         except NotAllowedInState:
             undone = [step.name for step in before.steps if step.state is not StepState.DONE]
             assert not before.is_final or STEPS.index(from_step or STEPS[0]) > STEPS.index(undone[0])
             return
         assert before.is_final
+        assert job_id not in self.deleted
         after = self.jobs.status(job_id)
         assert after.state is JobState.QUEUED
         assert after.steps[STEPS.index(start)].state is StepState.READY
@@ -239,7 +277,7 @@ class Queue(RuleBasedStateMachine):
         assert {job_id: count for job_id, count, _ in counted} == self.completions
         versions = {job_id: version for job_id, _, version in counted}
         for job in self.jobs.recent():
-            if job.state is JobState.COMPLETED:
+            if job.state is JobState.COMPLETED and job.id not in self.deleted:
                 assert versions[job.id] == job.version
 
     @precondition(lambda self: self.holders)

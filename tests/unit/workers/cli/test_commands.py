@@ -35,6 +35,8 @@ COMMANDS = [
     "format",
     "demo",
     "webhooks",
+    "delete",
+    "collect",
 ]
 
 
