@@ -11,6 +11,7 @@ LONGEST_SEGMENT_S = 30.0
 """What acoustic models of 30 s windows read at once."""
 
 Role = Annotated[str, Field(min_length=1, max_length=64)]
+ChannelIndex = Annotated[int, Field(ge=0, lt=64)]
 Encoding = Literal["pcm_mulaw", "pcm_alaw", "pcm_s16le", "pcm_s16be", "gsm", "vox", "g722", "g729"]
 """How the samples of a file without a header are stored, by FFmpeg's names."""
 ENCODING_ALIASES: Final = {
@@ -48,6 +49,13 @@ class Stretch(Options):
         return self
 
 
+class ChannelRole(Options):
+    """Who speaks on a channel: the long form of `roles`."""
+
+    index: ChannelIndex
+    role: Role | None = None
+
+
 class PreprocessOptions(Options):
     """How audio is read and where speech is found."""
 
@@ -57,7 +65,10 @@ class PreprocessOptions(Options):
         None, description="What a file without a header is; it is then not looked for one. Also mulaw, alaw, linear16."
     )
     sample_rate_hz: int | None = Field(None, ge=4000, le=384_000, description="Of a file without a header; else 8000.")
-    channels: int | None = Field(None, ge=1, le=64, description="Of a file without a header; else 1.")
+    channels: Annotated[int, Field(ge=1, le=64)] | tuple[ChannelRole, ...] | None = Field(
+        None,
+        description="Who speaks where, as [{index, role}], in place of roles; or how many a file without a header has.",
+    )
     max_duration_s: float = Field(8 * 3600.0, gt=0, description="A longer recording is refused.")
     max_channels: int = Field(8, ge=1, le=64)
     speech_threshold: float = Field(0.5, gt=0, lt=1, description="Speech probability above which a frame is speech.")
@@ -74,13 +85,39 @@ class PreprocessOptions(Options):
 
     @model_validator(mode="after")
     def _check_declared(self) -> Self:
-        if self.encoding is None and (self.sample_rate_hz or self.channels):
+        is_counted = isinstance(self.channels, int)
+        if self.encoding is None and (self.sample_rate_hz or is_counted):
             raise ValueError("sample_rate_hz and channels describe a file without a header: say its encoding as well")
-        if self.encoding in {"gsm", "vox", "g722", "g729"} and (self.channels or 1) > 1:
+        if self.encoding in {"gsm", "vox", "g722", "g729"} and (self.channel_count or 1) > 1:
             raise ValueError(f"{self.encoding} has one channel")
         if self.encoding in {"g722", "g729"} and self.sample_rate_hz is not None:
             raise ValueError(f"{self.encoding} has a sample rate of its own")
         return self
+
+    @model_validator(mode="after")
+    def _check_channels(self) -> Self:
+        indices = [each.index for each in self._named]
+        if len(set(indices)) < len(indices):
+            raise ValueError("channels name one index twice")
+        if indices and self.roles:
+            raise ValueError("roles and channels say the same: leave one out")
+        return self
+
+    @property
+    def _named(self) -> tuple[ChannelRole, ...]:
+        return self.channels if isinstance(self.channels, tuple) else ()
+
+    @property
+    def channel_roles(self) -> tuple[Role | None, ...]:
+        """Who speaks on channel 0, 1, ..., from `roles` or `channels`."""
+        named = {each.index: each.role for each in self._named}
+        return tuple(named.get(index) for index in range(max(named) + 1)) if named else self.roles
+
+    @property
+    def channel_count(self) -> int | None:
+        """How many channels a file without a header has, None when nothing is said of it."""
+        named = max((each.index + 1 for each in self._named), default=None)
+        return self.channels if isinstance(self.channels, int) else named
 
 
 class InferenceOptions(Options):

@@ -12,6 +12,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.preflight import Preflight
+
 Segment = TypeVar("Segment")
 
 SAMPLE_RATE_HZ = 16_000
@@ -28,13 +30,14 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What is known of a recording once its audio has been decoded to the end."""
+    """What is known of a recording once its audio was decoded to the end; `preflight` says what is wrong with it."""
 
     duration_s: float
     sample_rate_hz: int
     codec: str
     channels: tuple[Channel, ...]
     warnings: tuple[str, ...] = ()
+    preflight: Preflight | None = None
 
     def role_of(self, channel: int) -> str | None:
         """The role of the speaker on `channel`, None when nobody named it."""

@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What a decoder gives: `codec` by FFmpeg's name; `frames` is how long it will be, 0 when only decoding tells."""
+    """What a decoder gives: `codec` by FFmpeg's name; `frames` is how long it will be, 0 when only decoding tells.
+
+    `container` is the value of a `Container`.
+    """
 
     codec: str
     sample_rate_hz: int
     channels: int
     frames: int = 0
+    container: str = ""
 
 
 class Decoder(Protocol):

@@ -73,9 +73,8 @@ class LibavDecoder:
         codec = self._codec.codec.canonical_name
         duration = self._stream.duration if container in _TIMED else None
         seconds = float(duration * self._stream.time_base) if duration and self._stream.time_base else 0.0
-        self.format = Format(
-            codec, first.sample_rate, first.layout.nb_channels, max(0, int(seconds * first.sample_rate))
-        )
+        frames = max(0, int(seconds * first.sample_rate))
+        self.format = Format(codec, first.sample_rate, first.layout.nb_channels, frames, container)
 
     def _choose(self, opened: InputContainer) -> AudioStream:
         streams = opened.streams.audio

@@ -20,6 +20,7 @@ class AudioReader:
     """An open recording: its format at once, its samples by `blocks`, once; a context manager."""
 
     def __init__(self, decoder: Decoder, limits: Limits, resources: ExitStack) -> None:
+        self.container = decoder.format.container
         self.codec = decoder.format.codec
         self.sample_rate_hz = decoder.format.sample_rate_hz
         self.channels = decoder.format.channels

@@ -69,7 +69,7 @@ class SndfileDecoder:
         frames: int = sound.frames if header.container is Container.OGG else header.frames or 0
         if len(self._parts) > 1:
             frames = (header.frames or 0) * sound.samplerate // header.sample_rate_hz
-        return Format(_codec(sound, header), sound.samplerate, sound.channels, frames)
+        return Format(_codec(sound, header), sound.samplerate, sound.channels, frames, header.container)
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """See `Decoder`; raises DecodeError, Truncated or ChainedStream."""

@@ -49,8 +49,8 @@ def send_error(out: BinaryIO, error: InputError) -> None:
 def read_format(body: bytes) -> Format:
     """The format in `body`; raises ValueError, TypeError or KeyError for nonsense."""
     told: dict[str, Any] = json.loads(body)
-    numbers = (int(told[name]) for name in ("sample_rate_hz", "channels", "frames"))
-    return Format(str(told["codec"]), *numbers)
+    rate_hz, channels, frames = (int(told[name]) for name in ("sample_rate_hz", "channels", "frames"))
+    return Format(str(told["codec"]), rate_hz, channels, frames, str(told["container"]))
 
 
 def read_block(body: bytes, channels: int) -> NDArray[np.float32]:

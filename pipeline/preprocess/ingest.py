@@ -1,6 +1,6 @@
 """Decodes a recording onto disk: 16 kHz a channel, without DC, with what the channels have to do with each other."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
@@ -11,9 +11,10 @@ import soxr
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt, sosfilt_zi
 
-from pipeline.audio import Declared, Limits, open_audio
+from pipeline.audio import AudioReader, Declared, Limits, open_audio
 from pipeline.errors import DecoderCrash, TooShort
 from pipeline.options import PreprocessOptions
+from pipeline.preprocess.meter import Meter, Reading
 from pipeline.preprocess.spool import Spool
 from pipeline.values import SAMPLE_RATE_HZ
 
@@ -39,7 +40,9 @@ class Ingested:
     """A recording on disk, and what is known of it once it has been decoded to the end."""
 
     spools: tuple[Spool, ...]
+    readings: tuple[Reading, ...]
     sample_rate_hz: int
+    container: str
     codec: str
     duration_s: float
     relation: Relation
@@ -81,11 +84,12 @@ def ingest(source: Path, options: PreprocessOptions, on_progress: Callable[[floa
 
 def _ingest(source: Path, options: PreprocessOptions, on_progress: Callable[[float], None]) -> Ingested:
     limits = Limits(options.max_duration_s, options.max_channels)
-    declared = options.encoding and Declared(options.encoding, options.sample_rate_hz, options.channels)
+    declared = options.encoding and Declared(options.encoding, options.sample_rate_hz, options.channel_count)
     with open_audio(source, limits, declared or None) as reader:
         spools = tuple(Spool() for _ in range(reader.channels))
+        meters = tuple(Meter() for _ in range(reader.channels))
         comparison = _Comparison()
-        for block in resampled(reader.blocks(), reader.sample_rate_hz, reader.channels):
+        for block in resampled(_metered(reader, meters), reader.sample_rate_hz, reader.channels):
             comparison.add(block)
             for channel, spool in enumerate(spools):
                 spool.append(block[:, channel])
@@ -94,7 +98,23 @@ def _ingest(source: Path, options: PreprocessOptions, on_progress: Callable[[flo
         if duration_s < MIN_DURATION_S:
             raise TooShort(f"{duration_s * 1000:.0f} ms")
         relation = comparison.relation if reader.channels > 1 else Relation.INDEPENDENT
-        return Ingested(spools, reader.sample_rate_hz, reader.codec, duration_s, relation, reader.warnings)
+        return Ingested(
+            spools=spools,
+            readings=tuple(meter.reading for meter in meters),
+            sample_rate_hz=reader.sample_rate_hz,
+            container=reader.container,
+            codec=reader.codec,
+            duration_s=duration_s,
+            relation=relation,
+            warnings=reader.warnings,
+        )
+
+
+def _metered(reader: AudioReader, meters: Sequence[Meter]) -> Iterator[NDArray[np.float32]]:
+    for block in reader.blocks():
+        for channel, meter in enumerate(meters):
+            meter.add(block[:, channel])
+        yield block
 
 
 def resampled(

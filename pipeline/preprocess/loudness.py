@@ -85,5 +85,10 @@ def integrated_lufs(energy: NDArray[np.float64], impulse_db: float = math.inf) -
     return OFFSET_LU + 10 * math.log10(blocks.mean())
 
 
+def momentary_lufs(energy: float) -> float:
+    """The loudness of one mean square after K-weighting, not gated; at least ABSOLUTE_GATE_LUFS."""
+    return OFFSET_LU + 10 * math.log10(max(energy, _energy(ABSOLUTE_GATE_LUFS)))
+
+
 def _energy(lufs: float) -> float:
     return float(10 ** ((lufs - OFFSET_LU) / 10))

@@ -153,8 +153,8 @@ def within(given: Sequence[Stretch], found: Sequence[Stretch], spoken: Spoken) -
     kept: list[Stretch] = []
     for stretch in given:
         inside = [each for each in found if _overlap(each, stretch)]
-        heard = [each for each in inside if each in spoken.speech]
-        if heard and len(heard) == len(inside):
+        heard = [each for each in spoken.speech if _overlap(each, stretch)]
+        if heard and heard == inside:
             kept.append(stretch)
         elif heard:
             parts = [each for each in spoken.planned if _overlap(each, stretch)]

@@ -5,21 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.options import PreprocessOptions
-from pipeline.preprocess import level, loudness
-from pipeline.preprocess.crosstalk import without_leaks
+from pipeline.preflight import Preflight
+from pipeline.preprocess import level
+from pipeline.preprocess.findings import channel_findings, file_findings
 from pipeline.preprocess.ingest import Ingested, Relation, ingest
-from pipeline.preprocess.loudness import HOP
-from pipeline.preprocess.segments import Spoken, Stretch, find_speech, given_stretches, plan, widen, within
+from pipeline.preprocess.meter import worst
+from pipeline.preprocess.report import Measured, channel_report
+from pipeline.preprocess.search import Heard, Search, samples_of
+from pipeline.preprocess.segments import Spoken, given_stretches, plan, widen, within
 from pipeline.preprocess.spool import FULL_SCALE, Track
-from pipeline.preprocess.tones import is_tone
-from pipeline.preprocess.vad import WINDOW, SileroVad, find_model
 from pipeline.values import SAMPLE_RATE_HZ, Channel, Recording, Span, SpeechSegment, Stream
 
-BLOCK = 8 * HOP * WINDOW // 64
-"""Samples (6.4 s) that are measured or searched at once: whole hops and whole VAD windows."""
 DECODED, LEVELLED = 0.25, 0.35
 """Progress after decoding and after measuring, by the time that they take."""
 
@@ -28,13 +26,17 @@ _TOKENS = {Relation.IDENTICAL: ("dual_mono",), Relation.INVERTED: ("inverted_cha
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """One segment before it is read: its samples and its channel, where they are kept, and what levels them."""
+    """One segment before it is read: its samples and its channel, where they are kept, and what levels them.
+
+    `muted` are the samples of tones, which models take for words.
+    """
 
     start: int
     channel: int
     stop: int
     track: Track
     gain: float
+    muted: tuple[tuple[int, int], ...]
 
 
 def ignore(_: float) -> None:
@@ -50,35 +52,73 @@ def preprocess(
     the stream is, once. `on_progress` hears 0 to 1 and may raise to stop the work. Raises an InputError of
     `pipeline.errors` for a recording that can't be used, ModelNotFound or ModelMismatch for the detector.
     """
+    examined = examine(source, options, on_progress)
+    cuts = [
+        cut
+        for each in examined.channels
+        if each.heard
+        for cut in _cuts(each, each.heard, len(examined.channels), options)
+    ]
+    cuts.sort(key=lambda cut: (cut.start, cut.channel))
+    return Stream(examined.recording, _read(cuts))
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A recording that was decoded and searched, with its report, and the channels that are transcribed."""
+
+    recording: Recording
+    channels: tuple[Measured, ...]
+
+
+def examine(source: Path, options: PreprocessOptions, on_progress: Callable[[float], None] = ignore) -> Examined:
+    """What `preprocess` does before it cuts segments; see there."""
     ingested = ingest(source, options, lambda share: on_progress(DECODED * share))
     channels, tracks = _tracks(ingested, options)
-    levels = [loudness.measure(track.blocks(BLOCK)) for track in tracks]
+    readings = ingested.readings if len(channels) == len(ingested.readings) else (worst(ingested.readings),)
+    search = Search(tracks, options)
     on_progress(LEVELLED)
-    vad = SileroVad(find_model())
-    cuts: list[_Cut] = []
-    for order, gain in enumerate(level.detection_gains(levels)):
+    measured = []
+    for order, gain in enumerate(level.detection_gains(search.levels)):
         watch = _part(on_progress, order, len(tracks))
-        track = tracks[order]
         # Without a gain the channel is silent, and searching it would be most of the work.
-        if gain is not None:
-            heard = vad.probability(_amplified(track, gain, watch))
-            probability = without_leaks(heard, track, [*tracks[:order], *tracks[order + 1 :]])
-            found = find_speech(probability, options)
-            speech = [each for each in found if not is_tone(track, *_samples(each, track))]
-            speech_gain = level.speech_gain(levels[order], [_samples(each, track) for each in speech])
-            planned = plan(speech, probability, options)
-            # Beside another channel, the silence of this one may hold a quiet copy of the other speaker.
-            if options.stretches is not None:
-                planned = within(given_stretches(options, channels[order].index), found, Spoken(speech, planned))
-            elif len(tracks) == 1:
-                planned = widen(planned, len(probability), options)
-            stretches = [_samples(each, track) for each in planned]
-            cuts += [_Cut(start, channels[order].index, stop, track, speech_gain) for start, stop in stretches]
+        heard = None if gain is None else search.hear(order, gain, watch)
+        measured.append(Measured(channels[order], tracks[order], readings[order], search.levels[order], heard))
         watch(1.0)
-    cuts.sort(key=lambda cut: (cut.start, cut.channel))
     warnings = (*ingested.warnings, *_TOKENS[ingested.relation])
-    recording = Recording(ingested.duration_s, ingested.sample_rate_hz, ingested.codec, channels, warnings)
-    return Stream(recording, _read(cuts))
+    preflight = _preflight(ingested, measured, warnings)
+    recording = Recording(ingested.duration_s, ingested.sample_rate_hz, ingested.codec, channels, warnings, preflight)
+    return Examined(recording, tuple(measured))
+
+
+def _preflight(ingested: Ingested, measured: Sequence[Measured], warnings: Sequence[str]) -> Preflight:
+    channels = tuple(channel_report(each) for each in measured)
+    return Preflight(
+        container=ingested.container,
+        codec=ingested.codec,
+        sample_rate_hz=ingested.sample_rate_hz,
+        duration_s=round(ingested.duration_s, 3),
+        channel_count=len(ingested.spools),
+        channels=channels,
+        findings=(*file_findings(warnings), *channel_findings(channels, ingested.sample_rate_hz)),
+    )
+
+
+def _cuts(measured: Measured, heard: Heard, channel_count: int, options: PreprocessOptions) -> Iterator[_Cut]:
+    """The segments of one channel."""
+    track, index = measured.track, measured.channel.index
+    gain = level.speech_gain(measured.levels, heard.speech_samples(track))
+    planned = plan(heard.speech, heard.probability, options)
+    if options.stretches is not None:
+        planned = within(given_stretches(options, index), heard.found, Spoken(heard.speech, planned))
+    # Beside another channel, the silence of this one may hold a quiet copy of the other speaker.
+    elif channel_count == 1:
+        planned = widen(planned, len(heard.probability), options)
+    pulses = heard.listened.sounds.pulses
+    for stretch in planned:
+        start, stop = samples_of(stretch, track)
+        muted = tuple((pulse.start, pulse.stop) for pulse in pulses if pulse.start < stop and start < pulse.stop)
+        yield _Cut(start, index, stop, track, gain, muted)
 
 
 def _tracks(ingested: Ingested, options: PreprocessOptions) -> tuple[tuple[Channel, ...], list[Track]]:
@@ -93,7 +133,7 @@ def _tracks(ingested: Ingested, options: PreprocessOptions) -> tuple[tuple[Chann
         # Two channels that are wired the wrong way round would cancel out.
         sign = -1.0 if ingested.relation is Relation.INVERTED else 1.0
         return (Channel(0),), [Track(spools, (1 / count, *[sign / count] * (count - 1)))]
-    roles = (*options.roles, *[None] * count)
+    roles = (*options.channel_roles, *[None] * count)
     return tuple(Channel(index, roles[index]) for index in range(count)), [Track((spool,)) for spool in spools]
 
 
@@ -102,21 +142,11 @@ def _part(on_progress: Callable[[float], None], order: int, count: int) -> Calla
     return lambda share: on_progress(LEVELLED + (1 - LEVELLED) * (order + share) / count)
 
 
-def _amplified(track: Track, gain: float, watch: Callable[[float], None]) -> Iterator[NDArray[np.float32]]:
-    done = 0
-    for block in track.blocks(BLOCK):
-        yield np.clip(block * np.float32(gain), -1, 1)
-        done += len(block)
-        watch(done / len(track))
-
-
-def _samples(stretch: Stretch, track: Track) -> tuple[int, int]:
-    return stretch[0] * WINDOW, min(stretch[1] * WINDOW, len(track))
-
-
 def _read(cuts: Sequence[_Cut]) -> Iterator[SpeechSegment]:
     for cut in cuts:
         samples = np.rint(cut.track.read(cut.start, cut.stop) * np.float32(cut.gain * FULL_SCALE))
+        for start, stop in cut.muted:
+            samples[max(0, start - cut.start) : stop - cut.start] = 0
         span = Span(cut.channel, cut.start / SAMPLE_RATE_HZ, cut.stop / SAMPLE_RATE_HZ)
         yield SpeechSegment(span, np.clip(samples, -FULL_SCALE, FULL_SCALE).astype(np.int16))
     # A stream that is dropped half-way frees its files with its tracks.

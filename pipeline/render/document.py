@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import ArtifactDamaged
+from pipeline.preflight import Preflight
 from pipeline.values import Channel, Recording, Transcript, Utterance, Word
 
 SCHEMA: Final = "voxqueue.transcript/1"
@@ -20,7 +21,7 @@ def _rounded(value: float) -> float:
     return round(value, _DECIMALS) + 0.0
 
 
-def _is_absent(value: str | None) -> bool:
+def _is_absent(value: object) -> bool:
     return value is None
 
 
@@ -76,6 +77,7 @@ class Document(_Part):
     channels: tuple[DocumentChannel, ...]
     segments: tuple[DocumentSegment, ...]
     warnings: tuple[str, ...]
+    preflight: Preflight | None = Field(None, exclude_if=_is_absent)
 
 
 def to_json(transcript: Transcript) -> str:
@@ -91,6 +93,7 @@ def to_json(transcript: Transcript) -> str:
         channels=tuple(DocumentChannel.model_validate(channel) for channel in recording.channels),
         segments=tuple(_segment(index, utterance) for index, utterance in enumerate(transcript.utterances)),
         warnings=recording.warnings,
+        preflight=recording.preflight,
     )
     return document.model_dump_json(by_alias=True) + "\n"
 
@@ -111,6 +114,7 @@ def from_json(document: str) -> Transcript:
         codec=read.codec,
         channels=tuple(Channel(channel.index, channel.role) for channel in read.channels),
         warnings=read.warnings,
+        preflight=read.preflight,
     )
     utterances = tuple(_utterance(segment) for segment in read.segments)
     return Transcript(read.text, read.language, read.model, recording, utterances)

@@ -131,6 +131,46 @@ def test_a_declaration_that_no_file_can_meet_is_refused_with_its_reason(declared
 
 
 @pytest.mark.parametrize(
+    ("channels", "roles"),
+    [
+        ([{"index": 0, "role": "agent"}, {"index": 1, "role": "customer"}], ("agent", "customer")),
+        ([{"index": 1, "role": "agent"}], (None, "agent")),
+        ([{"index": 2, "role": "coach"}, {"index": 0}], (None, None, "coach")),
+        ([], ()),
+    ],
+)
+def test_channels_may_be_named_one_by_one(channels: list[dict[str, Any]], roles: tuple[str | None, ...]) -> None:
+    options = PreprocessOptions.model_validate({"channels": channels})
+    assert options.channel_roles == roles
+    assert PreprocessOptions.model_validate_json(options.model_dump_json()) == options
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"channels": [{"index": 0}, {"index": 0}]}, "one index twice"),
+        ({"channels": [{"index": 0, "role": "agent"}], "roles": ("agent",)}, "leave one out"),
+        ({"channels": [{"index": -1}]}, "greater than or equal to 0"),
+        ({"channels": [{"index": 64}]}, "less than 64"),
+        ({"channels": [{"index": 0, "role": ""}]}, "at least 1 character"),
+        ({"channels": [{"index": 0, "speaker": "agent"}]}, "speaker"),
+        ({"channels": [{"index": 0}, {"index": 1}], "encoding": "gsm"}, "gsm has one channel"),
+    ],
+)
+def test_channels_that_contradict_themselves_are_refused(given: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        PreprocessOptions.model_validate(given)
+
+
+def test_a_file_without_header_has_as_many_channels_as_are_counted_or_named() -> None:
+    assert PreprocessOptions(encoding="pcm_mulaw", roles=("agent", "customer")).channel_count is None
+    assert PreprocessOptions(encoding="pcm_mulaw", channels=2).channel_count == 2
+    named = [{"index": 0, "role": "agent"}, {"index": 1, "role": "customer"}]
+    options = PreprocessOptions.model_validate({"encoding": "pcm_mulaw", "channels": named})
+    assert (options.channel_count, options.channel_roles) == (2, ("agent", "customer"))
+
+
+@pytest.mark.parametrize(
     "declared",
     [
         {"encoding": "pcm_mulaw"},

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from pipeline.preprocess.level import TARGET_LUFS
 from pipeline.preprocess.loudness import integrated_lufs, measure
 from pipeline.values import Channel, Recording, SpeechSegment
 from tests import bad_recordings as bad
+from tests.line_sounds import agent, dialled, music, on_the_line, sounding
 
 ROOT = Path(__file__).parents[4]
 CALL = ROOT / "workers" / "demo" / "call.wav"
@@ -63,7 +65,8 @@ def _covered(segments: list[SpeechSegment], channel: int, start_s: float, end_s:
 def test_every_turn_of_a_call_is_found_on_its_channel() -> None:
     stream = preprocess(CALL, PreprocessOptions(roles=("agent", "customer")))
     segments = list(stream.segments)
-    assert stream.recording == Recording(63.571875, 8000, "pcm_mulaw", (Channel(0, "agent"), Channel(1, "customer")))
+    expected = Recording(63.571875, 8000, "pcm_mulaw", (Channel(0, "agent"), Channel(1, "customer")))
+    assert replace(stream.recording, preflight=None) == expected
     for channel, start_s, end_s in _turns():
         assert _covered(segments, channel, start_s, end_s) > 0.99
     spoken_s = sum(end_s - start_s for _, start_s, end_s in _turns())
@@ -238,3 +241,32 @@ def test_nearly_every_single_word_is_heard() -> None:
     heard = [entry["id"] for entry in short if list(preprocess(SHARED / entry["audio"], OPTIONS).segments)]
     assert len(short) > 20
     assert len(heard) >= 0.95 * len(short)
+
+
+def test_keys_pressed_between_words_are_silent_in_their_segment_and_words_are_not(run: Run) -> None:
+    spoken = agent(0.5, 5.5)
+    keys = dialled("42")
+    samples = np.concatenate((spoken, keys, spoken))
+    recording, segments = run(samples)
+    assert recording.preflight is not None
+    (mark,) = recording.preflight.channels[0].marks
+    assert mark.digits == "42"
+    (around,) = [each for each in segments if each.span.start_s < mark.start_s < each.span.end_s]
+    middle = int((mark.start_s + 0.04 - around.span.start_s) * 16_000)
+    assert not around.samples[middle - 200 : middle + 200].any()
+    assert np.abs(around.samples).max() > 3000
+
+
+def _line(kind: str) -> Samples:
+    if kind == "music":
+        return np.concatenate([music(each, 10.0) for each in ("band", "strings", "flute", "guitar", "organ", "piano")])
+    if kind == "keys":
+        return on_the_line(np.concatenate([dialled("0123456789*#", 0.1, 0.4)] * 10))
+    return on_the_line(sounding(*[((425,), 1.0), ((), 4.0)] * 12))
+
+
+@pytest.mark.parametrize("kind", ["music", "keys", "ringing"])
+def test_a_minute_of_a_line_without_voices_has_no_segments(kind: str, run: Run) -> None:
+    recording, segments = run(_line(kind))
+    assert recording.duration_s == 60.0
+    assert segments == []

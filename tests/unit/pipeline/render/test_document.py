@@ -2,12 +2,14 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ArtifactDamaged
+from pipeline.preflight import ChannelReport, Finding, MarkKind, Preflight, Severity, SoundMark, SpeechStretch
 from pipeline.render import from_json, to_json
 from pipeline.values import Channel, Recording, Transcript, Utterance, Word
 
@@ -20,6 +22,34 @@ CALL = Transcript(
     utterances=(Utterance(0, "agent", 0.10049, 0.9, "Señor “Ng”.", 0.99382, WORDS),),
 )
 
+REPORT = Preflight(
+    container="wav",
+    codec="pcm_mulaw",
+    sample_rate_hz=8000,
+    duration_s=61.235,
+    channel_count=1,
+    channels=(
+        ChannelReport(
+            index=0,
+            role="agent",
+            is_silent=False,
+            speech_share=0.4,
+            speech_lufs=-23.1,
+            speech_dbfs=-24.0,
+            peak_dbfs=-3.0,
+            true_peak_dbtp=-2.5,
+            clipped_share=0.0,
+            snr_db=None,
+            bandwidth_hz=3400,
+            dc_offset=0.0,
+            leak_share=0.0,
+            music_share=0.0,
+            marks=(SoundMark(MarkKind.DTMF, 1.0, 1.5, "42#"), SoundMark(MarkKind.MUSIC, 2.0, 9.0)),
+            speech=(SpeechStretch(10.0, 11.2, (-23.0, -25.5)),),
+        ),
+    ),
+    findings=(Finding("NOISY", Severity.WARNING, 0, "Look."),),
+)
 seconds = st.floats(0, 1e5)
 confidences = st.floats(0, 1)
 words = st.builds(Word, st.text(st.characters(codec="utf-8")), seconds, seconds, confidences)
@@ -110,3 +140,13 @@ def test_a_time_that_is_not_a_number_is_never_written(value: float) -> None:
 def test_another_document_is_refused(document: str) -> None:
     with pytest.raises(ArtifactDamaged, match=r"voxqueue\.transcript/1"):
         from_json(document)
+
+
+def test_the_preflight_report_is_a_part_of_the_document_and_is_read_back() -> None:
+    call = replace(CALL, recording=replace(CALL.recording, preflight=REPORT))
+    document = json.loads(to_json(call))
+    channel = document["preflight"]["channels"][0]
+    assert channel["marks"][0] == {"kind": "dtmf", "start_s": 1.0, "end_s": 1.5, "digits": "42#"}
+    assert channel["speech"] == [{"start_s": 10.0, "end_s": 11.2, "loudness_lufs": [-23.0, -25.5]}]
+    assert document["preflight"]["findings"][0]["severity"] == "warning"
+    assert from_json(to_json(call)).recording.preflight == REPORT

@@ -1,0 +1,79 @@
+"""Searches a channel for speech: what the detector hears, without leaks of other channels and sounds of the line."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.options import PreprocessOptions
+from pipeline.preprocess import loudness
+from pipeline.preprocess.crosstalk import without_leaks
+from pipeline.preprocess.loudness import HOP
+from pipeline.preprocess.marks import Listened, listen
+from pipeline.preprocess.segments import Stretch, find_speech
+from pipeline.preprocess.spool import Track
+from pipeline.preprocess.tones import is_tone
+from pipeline.preprocess.vad import WINDOW, SileroVad, find_model
+
+BLOCK = 8 * HOP * WINDOW // 64
+"""Samples (6.4 s) that are measured or searched at once: whole hops and whole VAD windows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard on a channel.
+
+    `probability` of speech is that of the channel without leaks and tones, `raw` with both. `found` are the stretches
+    that sound like speech, `speech` what is left without sounds of the line; both in windows.
+    """
+
+    raw: NDArray[np.float32]
+    probability: NDArray[np.float32]
+    found: Sequence[Stretch]
+    speech: Sequence[Stretch]
+    leaked: Sequence[Stretch]
+    listened: Listened
+
+    def speech_samples(self, track: Track) -> list[tuple[int, int]]:
+        """`speech` in samples of `track`."""
+        return [samples_of(each, track) for each in self.speech]
+
+
+class Search:
+    """All channels of a recording, which are searched one after another."""
+
+    def __init__(self, tracks: Sequence[Track], options: PreprocessOptions) -> None:
+        self.levels = [loudness.measure(track.blocks(BLOCK)) for track in tracks]
+        self._tracks = tracks
+        self._options = options
+        self._vad = SileroVad(find_model())
+
+    def hear(self, order: int, gain: float, watch: Callable[[float], None]) -> Heard:
+        """Hear channel `order`, amplified by `gain` for the detector."""
+        track, levels = self._tracks[order], self.levels[order]
+        raw = self._vad.probability(_amplified(track, gain, watch))
+        own = without_leaks(raw, track, [*self._tracks[:order], *self._tracks[order + 1 :]])
+        listened = listen(track, raw, levels)
+        probability = listened.sounds.without(own)
+        speech = [each for each in find_speech(probability, self._options) if self._is_voice(each, track, listened)]
+        leaked = find_speech(np.where(own < raw, raw, np.float32(0)), self._options)
+        return Heard(raw, probability, find_speech(own, self._options), speech, leaked, listened)
+
+    @staticmethod
+    def _is_voice(stretch: Stretch, track: Track, listened: Listened) -> bool:
+        samples = samples_of(stretch, track)
+        return not is_tone(track, *samples) and not listened.sounds.is_note(samples)
+
+
+def samples_of(stretch: Stretch, track: Track) -> tuple[int, int]:
+    """A stretch of windows as a half-open range of samples of `track`."""
+    return stretch[0] * WINDOW, min(stretch[1] * WINDOW, len(track))
+
+
+def _amplified(track: Track, gain: float, watch: Callable[[float], None]) -> Iterator[NDArray[np.float32]]:
+    done = 0
+    for block in track.blocks(BLOCK):
+        yield np.clip(block * np.float32(gain), -1, 1)
+        done += len(block)
+        watch(done / len(track))
