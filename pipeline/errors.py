@@ -45,7 +45,7 @@ class VoxqueueError(Exception):
         self.detail = detail
         super().__init__(self.sentence)
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
         # An exception is rebuilt from its message by default, which would put the sentence into the brackets.
         return type(self), (self.detail,)
 

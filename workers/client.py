@@ -104,6 +104,7 @@ class Client:
             FileNotReadable, ObjectNotFound, ObjectNotAllowed, UrlNotAllowed, FetchFailed: the source can't be had.
             EmptyUpload, TooLarge, InvalidOptions: the request can't be met.
             IdempotencyConflict: the key was used for another request.
+            QuotaExceeded, SystemFull: too much is in flight; `retry_after_s` says when to try again.
             DatabaseAway, ResourceBusy, FetchTimeout, FetchAway: the job was not taken; try again later.
         """
         if (source is None) is (url is None):
@@ -114,6 +115,8 @@ class Client:
         job_id = str(uuid4())
         if details.get("callback_url") is not None:
             policy_of(self.settings).check(str(details["callback_url"]))
+        # Before the recording is copied: a disk that is nearly full needs its room for the steps in hand.
+        self.runtime.jobs.gate.check_disk()
         try:
             kept = self._keep(job_id, source) if source is not None else self._keep_link(job_id, str(url))
             made_id = self.runtime.jobs.create(_new_job(job_id, kept, chosen, details))

@@ -28,8 +28,13 @@ VoxqueueError
 ├── DatabaseAway          the database does not answer (transient)      DATABASE_AWAY
 ├── FetchTimeout          a server took too long (transient)            FETCH_TIMEOUT
 ├── FetchAway             a server does not answer (transient)          FETCH_AWAY
+├── Refused               too much is in flight; try again after retry_after_s
+│   ├── QuotaExceeded             QUOTA_EXCEEDED
+│   └── SystemFull                SYSTEM_FULL
 └── Fenced                this worker no longer holds the step; it must stop and write nothing
 """
+
+from typing import Self
 
 from pipeline.errors import TransientError, VoxqueueError
 
@@ -200,6 +205,32 @@ class FetchAway(TransientError, ConnectionError):
     """The server at the URL does not answer."""
 
     code = "FETCH_AWAY"
+
+
+class Refused(TransientError):
+    """The job was not taken; try again later."""
+
+    code = "REFUSED"
+
+    def __init__(self, detail: str = "", retry_after_s: float = 1.0) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(f"{detail}; again in {retry_after_s:.0f} s")
+        self._told = detail
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        return type(self), (self._told, self.retry_after_s)
+
+
+class QuotaExceeded(Refused):
+    """Too much of this tenant is in flight."""
+
+    code = "QUOTA_EXCEEDED"
+
+
+class SystemFull(Refused):
+    """The service has more work than it can do in time, or no room."""
+
+    code = "SYSTEM_FULL"
 
 
 class Fenced(VoxqueueError, RuntimeError):

@@ -8,6 +8,7 @@ from workers.db.session import Database
 from workers.failpoints import Reach, failpoints
 from workers.identity import own_name
 from workers.jobs import Jobs, Policy
+from workers.jobs.admission import Gate, Limits
 from workers.jobs.schedule import RetrySchedule
 from workers.jobs.webhooks import Webhooks
 from workers.settings import Settings, settings
@@ -43,11 +44,19 @@ def make_runtime(chosen: Settings) -> Runtime:
         max_retries=chosen.max_retries,
         retry_base_s=chosen.retry_base_s,
     )
+    store = make_store(chosen)
+    limits = Limits(
+        tenant_jobs=chosen.tenant_jobs,
+        tenant_bytes=chosen.tenant_bytes,
+        tenant_audio_s=chosen.tenant_audio_s,
+        service_level_s=chosen.service_level_s,
+        used_share=chosen.used_share,
+    )
     return Runtime(
         settings=chosen,
         database=database,
-        jobs=Jobs(database, policy),
-        store=make_store(chosen),
+        jobs=Jobs(database, policy, Gate(limits, store.used_share)),
+        store=store,
         announcer=Announcer(chosen),
         reach=reach,
         webhooks=Webhooks(

@@ -75,6 +75,12 @@ class Settings(BaseSettings):
     collect_s: float = Field(600.0, gt=0, description="How often a dispatcher removes what need not be kept.")
     orphan_after_s: float = Field(86_400.0, gt=0, validate_default=True, description="Age of a file that no job needs.")
 
+    tenant_jobs: int = Field(10_000, ge=1, description="Jobs of one tenant that may be in flight.")
+    tenant_bytes: int = Field(200 * 1024**3, ge=1, description="Bytes of their recordings.")
+    tenant_audio_s: float = Field(3_600_000.0, gt=0, description="Seconds of their audio.")
+    service_level_s: float = Field(86_400.0, gt=0, description="Jobs are refused while what waits takes longer.")
+    used_share: float = Field(0.95, gt=0, le=1, description="Jobs are refused while more of the disk is in use.")
+
     failpoint: str = Field("", description="Where tests make workers fail, see workers/failpoints.py.")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

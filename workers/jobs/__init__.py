@@ -1,9 +1,9 @@
 """The only writer of state: every change of a job or step is one short transaction in this package.
 
-`create` makes jobs, `lease` claims, holds and ends steps, `reap` takes lost steps back, `remake` sends a job back for
-an input that is lost, `control` cancels and retries, `removal` deletes what a job held, `history` appends what came,
-`usage` counts it, `queries` and `listing` read, `keys` says who may. `Jobs` is the door to all, `TenantJobs` that of
-one tenant.
+`create` makes jobs if `admission` lets it, `lease` claims, holds and ends steps, `reap` takes lost steps back,
+`remake` sends a job back for an input that is lost, `control` cancels and retries, `removal` deletes what a job held,
+`history` appends what came, `usage` counts it, `queries` and `listing` read, `keys` says who may. `Jobs` is the door to
+all, `TenantJobs` that of one tenant.
 """
 
 from workers.jobs.service import Jobs

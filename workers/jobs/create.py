@@ -11,6 +11,7 @@ from pipeline.stages import STEPS
 from workers.db.base import db_now
 from workers.db.tables import artifacts, job_tags, jobs, steps
 from workers.errors import IdempotencyConflict
+from workers.jobs.admission import Gate, admit, estimate_s
 from workers.jobs.history import record
 from workers.jobs.values import SOURCE, DataClass, Keep, NewJob
 from workers.states import JobState, StepState
@@ -29,15 +30,20 @@ def request_hash(job: NewJob) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def create(connection: Connection, job: NewJob) -> str:
+def create(connection: Connection, job: NewJob, gate: Gate | None = None) -> str:
     """Insert the job; return its id, or the id of the job that the same request made before.
+
+    Without a gate it is taken however much is in flight: a piece of a call that goes on can't be heard again.
 
     Raises:
         IdempotencyConflict: the key was used for another request.
+        QuotaExceeded, SystemFull: too much is in flight; nothing was written.
     """
     earlier = _find_earlier(connection, job)
     if earlier is not None:
         return earlier
+    if gate is not None:
+        admit(connection, job, gate)
     now = db_now()
     inserted = connection.execute(
         insert_ignoring(connection, jobs)
@@ -57,6 +63,7 @@ def create(connection: Connection, job: NewJob) -> str:
             created_at=now,
             expires_at=None if job.expires_in_s is None else now + job.expires_in_s,
             source_bytes=job.source.size_bytes,
+            estimated_s=estimate_s(job.source.size_bytes),
             **{f"keep_{kind}_s": job.keep.own_seconds(kind) for kind in DataClass},
         )
         .returning(jobs.c.id)

@@ -8,6 +8,7 @@ from pipeline.errors import VoxqueueError
 from pipeline.stages import Step
 from workers.db.session import Database
 from workers.jobs import control, create, lease, queries, reap, recordings, remake, removal
+from workers.jobs.admission import Gate
 from workers.jobs.queries import Event
 from workers.jobs.reap import Ready
 from workers.jobs.removal import Receipt
@@ -19,17 +20,19 @@ from workers.states import JobState
 class Jobs:
     """Jobs in one database, under one policy."""
 
-    def __init__(self, database: Database, policy: Policy) -> None:
+    def __init__(self, database: Database, policy: Policy, gate: Gate | None = None) -> None:
         self.database = database
         self.policy = policy
+        self.gate = gate or Gate()
 
     def create(self, job: NewJob) -> str:
         """Make the job, or find the one that the same request made before; its id.
 
         Raises:
             IdempotencyConflict: the idempotency key was used for another request.
+            QuotaExceeded, SystemFull: too much is in flight; `retry_after_s` says when to come again.
         """
-        return self.database.run(partial(create.create, job=job))
+        return self.database.run(partial(create.create, job=job, gate=self.gate))
 
     def claim(self, step: Step, job_id: str, worker: str) -> Lease | None:
         """Take a ready step of this kind, at best of this job; None when there is none."""
