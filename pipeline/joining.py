@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pipeline.format import call_statistics
 from pipeline.values import Recording, Transcript, Utterance
 
 
@@ -17,19 +18,21 @@ class Part:
 def join(parts: Sequence[Part]) -> Transcript | None:
     """One transcript with the times of the call, its utterances in order of start, then channel; None without parts.
 
-    The format of the recording is that of the first part; warnings are those of any.
+    The format of the recording is that of the first part; warnings are those of any; call statistics are those of the
+    whole call.
     """
     if not parts:
         return None
     utterances = [_shifted(each, part.start_s) for part in parts for each in part.transcript.utterances]
     utterances.sort(key=lambda utterance: (utterance.start_s, utterance.channel))
-    first = parts[0].transcript
+    first, recording = parts[0].transcript, _recording(parts)
     return Transcript(
         text="\n".join(utterance.text for utterance in utterances),
         language=first.language,
         model=first.model,
-        recording=_recording(parts),
+        recording=recording,
         utterances=tuple(utterances),
+        call_statistics=call_statistics(recording, utterances) if first.call_statistics else None,
     )
 
 
@@ -43,6 +46,8 @@ def _recording(parts: Sequence[Part]) -> Recording:
         duration_s=max(part.start_s + part.transcript.recording.duration_s for part in parts),
         channels=channels,
         warnings=tuple(warnings),
+        # Pieces overlap, so what was measured on each does not add up.
+        preflight=None,
     )
 
 

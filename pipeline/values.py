@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.conversation import CallStatistics
 from pipeline.preflight import Preflight
 
 Segment = TypeVar("Segment")
@@ -157,6 +158,7 @@ class Transcript:
     model: str
     recording: Recording
     utterances: tuple[Utterance, ...]
+    call_statistics: CallStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.conversation import CallStatistics
 from pipeline.errors import ArtifactDamaged
 from pipeline.preflight import Preflight
 from pipeline.values import Channel, Recording, Transcript, Utterance, Word
@@ -78,6 +79,7 @@ class Document(_Part):
     segments: tuple[DocumentSegment, ...]
     warnings: tuple[str, ...]
     preflight: Preflight | None = Field(None, exclude_if=_is_absent)
+    call_statistics: CallStatistics | None = Field(None, exclude_if=_is_absent)
 
 
 def to_json(transcript: Transcript) -> str:
@@ -94,6 +96,7 @@ def to_json(transcript: Transcript) -> str:
         segments=tuple(_segment(index, utterance) for index, utterance in enumerate(transcript.utterances)),
         warnings=recording.warnings,
         preflight=recording.preflight,
+        call_statistics=transcript.call_statistics,
     )
     return document.model_dump_json(by_alias=True) + "\n"
 
@@ -117,7 +120,7 @@ def from_json(document: str) -> Transcript:
         preflight=read.preflight,
     )
     utterances = tuple(_utterance(segment) for segment in read.segments)
-    return Transcript(read.text, read.language, read.model, recording, utterances)
+    return Transcript(read.text, read.language, read.model, recording, utterances, read.call_statistics)
 
 
 def _segment(index: int, utterance: Utterance) -> DocumentSegment:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.format import call_statistics
 from pipeline.joining import Part, join
 from pipeline.values import Channel, Recording, Transcript, Utterance, Word
 
@@ -81,3 +82,16 @@ def test_no_word_is_lost_doubled_or_moved(parts: list[tuple[float, list[float]]]
     assert found == expected
     starts = [each.start_s for each in joined.utterances]
     assert starts == sorted(starts)
+
+
+def test_statistics_are_those_of_the_whole_call() -> None:
+    one, other = (transcript(utterance(at_s, "Hello there.")) for at_s in (1.0, 2.0))
+    parts = [
+        Part(start_s, replace(each, call_statistics=call_statistics(each.recording, each.utterances)))
+        for start_s, each in ((0.0, one), (20.0, other))
+    ]
+    joined = join(parts)
+    assert joined is not None
+    assert joined.call_statistics == call_statistics(joined.recording, joined.utterances)
+    assert joined.call_statistics.total_conversation_duration_millis == round(1000 * joined.recording.duration_s)
+    assert joined.recording.preflight is None

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ArtifactDamaged
+from pipeline.format import call_statistics
 from pipeline.preflight import ChannelReport, Finding, MarkKind, Preflight, Severity, SoundMark, SpeechStretch
 from pipeline.render import from_json, to_json
 from pipeline.values import Channel, Recording, Transcript, Utterance, Word
@@ -150,3 +151,13 @@ def test_the_preflight_report_is_a_part_of_the_document_and_is_read_back() -> No
     assert channel["speech"] == [{"start_s": 10.0, "end_s": 11.2, "loudness_lufs": [-23.0, -25.5]}]
     assert document["preflight"]["findings"][0]["severity"] == "warning"
     assert from_json(to_json(call)).recording.preflight == REPORT
+
+
+def test_call_statistics_are_a_part_of_the_document_and_are_read_back() -> None:
+    call = replace(CALL, call_statistics=call_statistics(CALL.recording, CALL.utterances))
+    statistics = json.loads(to_json(call))["call_statistics"]
+    assert statistics["total_conversation_duration_millis"] == 61_235
+    assert statistics["talk_time"]["details_by_participant"]["agent"] == {"total_time_millis": 800, "share": 0.0131}
+    assert statistics["talk_speed"]["details_by_participant"] == {"agent": {"average_words_per_minute": 150}}
+    assert statistics["interruptions"]["total_count"] == 0
+    assert from_json(to_json(call)).call_statistics == call.call_statistics
