@@ -13,7 +13,7 @@ caller, and neither torch nor librosa is imported. A client may be used by many 
 import logging
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, BinaryIO, Self, TypedDict, Unpack
 from uuid import uuid4
@@ -21,7 +21,7 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from pipeline.errors import InvalidOptions
-from pipeline.options import JobOptions
+from pipeline.options import DecodeOptions, JobOptions
 from pipeline.render import OutputFormat, from_json, render
 from pipeline.stages import Step
 from pipeline.values import Transcript
@@ -35,7 +35,7 @@ from workers.runtime import make_runtime
 from workers.settings import Settings
 from workers.settings import settings as environment_settings
 from workers.sources import Source, check_link, copy, link_name, name_of, opened
-from workers.states import JobState
+from workers.states import JobState, StepState
 
 logger = logging.getLogger(__name__)
 
@@ -157,21 +157,21 @@ class Client:
             look_s = min(_SLOWEST_LOOK_S, 1.5 * look_s)
         return job
 
-    def result(self, job_id: str) -> Transcript:
-        """The transcript.
+    def result(self, job_id: str, version: int | None = None) -> Transcript:
+        """The newest transcript, or that `version` of it.
 
         Raises:
-            JobNotFound, JobNotFinished, JobFailed: there is none, and why.
+            JobNotFound, JobNotFinished, JobFailed, VersionNotFound: there is none, and why.
         """
-        return from_json(self.document(job_id))
+        return from_json(self.document(job_id, version))
 
-    def document(self, job_id: str) -> str:
+    def document(self, job_id: str, version: int | None = None) -> str:
         """The transcript as the canonical JSON document; raises as `result` does."""
-        return self.runtime.jobs.document(job_id)
+        return self.runtime.jobs.document(job_id, version)
 
-    def rendered(self, job_id: str, output_format: OutputFormat) -> str:
+    def rendered(self, job_id: str, output_format: OutputFormat, version: int | None = None) -> str:
         """The transcript as text, SRT, WebVTT or JSON; raises as `result` does."""
-        document = self.document(job_id)
+        document = self.document(job_id, version)
         return document if output_format == "json" else render(from_json(document), output_format)
 
     def cancel(self, job_id: str) -> bool:
@@ -200,6 +200,23 @@ class Client:
             ResourceBusy: the rows are empty; the store will be when a dispatcher has come by.
         """
         return Collector(self.runtime).delete(job_id)
+
+    def redecode(self, job_id: str, options: DecodeOptions | Mapping[str, Any]) -> JobStatus:
+        """Decode an ended job again with other options: a new version of its transcript, made without the model.
+
+        Raises:
+            JobNotFound: there is no such job.
+            NotAllowedInState: it has not ended, or never got as far as decode.
+            InvalidOptions: options that are not known or out of range.
+        """
+        try:
+            chosen = DecodeOptions.model_validate(options)
+        except ValidationError as error:
+            raise _invalid(error) from error
+        self.runtime.jobs.redecode(job_id, chosen)
+        job = self.status(job_id)
+        self._announce(job_id, next((step.name for step in job.steps if step.state is StepState.READY), Step.DECODE))
+        return job
 
     def recent(self, state: JobState | None = None, limit: int = 50) -> list[JobStatus]:
         """The newest jobs first."""

@@ -6,6 +6,7 @@ VoxqueueError
 │   ├── JobNotFinished            JOB_NOT_FINISHED
 │   ├── JobFailed                 JOB_FAILED
 │   ├── JobDeleted                JOB_DELETED
+│   ├── VersionNotFound           VERSION_NOT_FOUND
 │   ├── NotAllowedInState         NOT_ALLOWED_IN_STATE
 │   ├── IdempotencyConflict       IDEMPOTENCY_CONFLICT
 │   ├── KeyNotFound               KEY_NOT_FOUND
@@ -67,6 +68,12 @@ class JobDeleted(RequestError, LookupError):
     """What the job held was deleted."""
 
     code = "JOB_DELETED"
+
+
+class VersionNotFound(RequestError, LookupError):
+    """There is no such version of the transcript."""
+
+    code = "VERSION_NOT_FOUND"
 
 
 class NotAllowedInState(RequestError):

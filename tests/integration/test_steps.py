@@ -11,7 +11,7 @@ from celery.exceptions import Ignore
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
 
 from pipeline.chain import Models, transcribe
-from pipeline.errors import ModelMismatch
+from pipeline.errors import InvalidOptions, ModelMismatch
 from pipeline.inference import ModelRuntime
 from pipeline.options import DecodeOptions, JobOptions, PreprocessOptions
 from pipeline.render import to_json
@@ -113,6 +113,22 @@ def test_each_step_leaves_one_artifact_and_the_last_one_none(worker: Client, cal
         task(job_id)
     left = sorted(path.name.split(".")[0] for path in (worker.settings.artifact_path / job_id).iterdir())
     assert left == sorted(["source", *STEPS[:-1]])
+
+
+def test_a_job_decoded_again_reads_what_the_model_said_and_keeps_what_it_was(worker: Client, call: Path) -> None:
+    job_id = worker.enqueue(call, OPTIONS).id
+    for task in TASKS:
+        task(job_id)
+    first = worker.document(job_id)
+    artifact_of(worker, job_id, "features").unlink()
+    job = worker.redecode(job_id, {"hotwords": ["ISOLATION"], "hotword_weight": 60.0})
+    assert (job.version, job.state) == (2, JobState.QUEUED)
+    for task in TASKS[3:]:
+        task(job_id)
+    assert worker.document(job_id, 1) == first
+    assert worker.document(job_id, 2) == worker.document(job_id) != first
+    with pytest.raises(InvalidOptions):
+        worker.redecode(job_id, {"beam_width": 0})
 
 
 def test_tasks_that_come_twice_or_too_early_change_nothing(worker: Client, call: Path) -> None:

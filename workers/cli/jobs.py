@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -84,6 +84,7 @@ def result(
     output_format: Format = "text",
     out: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    version: Annotated[int | None, typer.Option(min=1, help="Of a job decoded again; default: the newest.")] = None,
 ) -> None:
     """Print the transcript of a job that has completed.
 
@@ -91,7 +92,7 @@ def result(
     """
     chosen = check_format("json" if as_json else output_format)
     with open_client() as client:
-        text = client.rendered(job_id, chosen)
+        text = client.rendered(job_id, chosen, version)
     if out is None:
         sys.stdout.write(text)
     else:
@@ -115,3 +116,23 @@ def retry(
     with open_client() as client:
         job = client.retry(job_id, from_step)
     print_json(job_document(job)) if as_json else print(job.state)
+
+
+def redecode(
+    job_id: JobId,
+    hotword: Hotwords = None,
+    hotword_weight: Annotated[float | None, typer.Option(min=0, max=100, help="How much a hotword is worth.")] = None,
+    beam_width: Annotated[int | None, typer.Option(min=1, max=500, help="Of CTC models.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decode an ended job again with other hotwords; prints the version of the transcript that comes of it.
+
+    The model does not run again. Earlier versions stay: `voxqueue result JOB --version 1`.
+
+    voxqueue redecode JOB --hotword "Acme Corp" --hotword Zyrtec
+    """
+    given = {"hotword_weight": hotword_weight, "beam_width": beam_width}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    with open_client() as client:
+        job = client.redecode(job_id, {"hotwords": tuple(hotword or ()), **options})
+    print_json(job_document(job)) if as_json else print(job.version)

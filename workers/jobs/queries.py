@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from pipeline.stages import STEPS, Step
 from workers.db.tables import events, job_tags, jobs, steps, transcripts
-from workers.errors import JobDeleted, JobFailed, JobNotFinished, JobNotFound
+from workers.errors import JobDeleted, JobFailed, JobNotFinished, JobNotFound, VersionNotFound
 from workers.jobs.values import JobStatus, StepStatus
 from workers.states import FINAL_JOB_STATES, JobState, StepState
 
@@ -48,22 +48,23 @@ def recent(connection: Connection, state: JobState | None = None, limit: int = 5
     return statuses(connection, connection.execute(wanted).all())
 
 
-def document(connection: Connection, job_id: str) -> str:
-    """The newest transcript of a job as canonical JSON.
+def document(connection: Connection, job_id: str, version: int | None = None) -> str:
+    """The newest transcript of a job as canonical JSON, or that `version` of it.
 
     Raises:
-        JobNotFound, JobNotFinished, JobFailed, JobDeleted: there is none, and why.
+        JobNotFound, JobNotFinished, JobFailed, JobDeleted, VersionNotFound: there is none, and why.
     """
-    found = connection.execute(
-        select(transcripts.c.document)
-        .where(transcripts.c.job_id == job_id)
-        .order_by(transcripts.c.version.desc())
-        .limit(1)
-    ).scalar()
+    wanted = select(transcripts.c.document).where(transcripts.c.job_id == job_id)
+    if version is not None:
+        wanted = wanted.where(transcripts.c.version == version)
+    found = connection.execute(wanted.order_by(transcripts.c.version.desc()).limit(1)).scalar()
     if found is not None:
         return str(found)
     job = status(connection, job_id)
-    if job.deleted_at is not None or job.state is JobState.COMPLETED:
+    if version is not None and not 1 <= version <= job.version:
+        raise VersionNotFound(f"{version} of {job.version}")
+    # Every version but the newest was there once.
+    if job.deleted_at is not None or job.state is JobState.COMPLETED or version not in {None, job.version}:
         raise JobDeleted(job_id)
     if job.state in FINAL_JOB_STATES:
         raise JobFailed(f"{job.state}: {job.error_code or ''} {job.error_message or ''}".strip())

@@ -5,9 +5,10 @@ from functools import partial
 from uuid import uuid4
 
 from pipeline.errors import VoxqueueError
+from pipeline.options import DecodeOptions
 from pipeline.stages import Step
 from workers.db.session import Database
-from workers.jobs import control, create, lease, queries, reap, recordings, remake, removal
+from workers.jobs import control, create, lease, queries, reap, recordings, redecode, remake, removal
 from workers.jobs.admission import Gate
 from workers.jobs.queries import Event
 from workers.jobs.reap import Ready
@@ -175,6 +176,16 @@ class Jobs:
         """Whether it is time for work that one process does for all, and this one is to do it."""
         return self.database.run(partial(removal.begin_chore, name=name, every_s=every_s))
 
+    def redecode(self, job_id: str, options: DecodeOptions) -> int:
+        """Decode an ended job again from what its model said; the version of the transcript that this will make.
+
+        Raises:
+            JobNotFound: there is no such job.
+            NotAllowedInState: it has not ended, or never got as far as decode.
+        """
+        asked = partial(redecode.redecode, job_id=job_id, options=options, token=str(uuid4()))
+        return self.database.run(asked)
+
     def status(self, job_id: str) -> JobStatus:
         """The job as it is now.
 
@@ -189,14 +200,14 @@ class Jobs:
         with self.database.read() as connection:
             return queries.recent(connection, state, limit)
 
-    def document(self, job_id: str) -> str:
-        """The newest transcript of a job as canonical JSON.
+    def document(self, job_id: str, version: int | None = None) -> str:
+        """The newest transcript of a job as canonical JSON, or that `version` of it.
 
         Raises:
-            JobNotFound, JobNotFinished, JobFailed, JobDeleted: there is none, and why.
+            JobNotFound, JobNotFinished, JobFailed, JobDeleted, VersionNotFound: there is none, and why.
         """
         with self.database.read() as connection:
-            return queries.document(connection, job_id)
+            return queries.document(connection, job_id, version)
 
     def events_after(self, job_id: str, after: int = 0) -> list[Event]:
         """Events of a job after the one with this id, oldest first."""

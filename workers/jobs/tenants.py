@@ -2,6 +2,7 @@
 
 import re
 
+from pipeline.options import DecodeOptions
 from pipeline.stages import Step
 from workers.errors import JobNotFound
 from workers.jobs import listing, queries, usage
@@ -34,10 +35,10 @@ class TenantJobs:
         with self._jobs.database.read() as connection:
             return listing.page(connection, wanted, self.tenant)
 
-    def document(self, job_id: str) -> str:
-        """The newest transcript as canonical JSON; JobNotFinished or JobFailed when there is none."""
+    def document(self, job_id: str, version: int | None = None) -> str:
+        """The newest transcript as canonical JSON, or that version; JobNotFinished or JobFailed when there is none."""
         self.check(job_id)
-        return self._jobs.document(job_id)
+        return self._jobs.document(job_id, version)
 
     def recording(self, job_id: str) -> ArtifactRef:
         """Where the recording lies."""
@@ -62,6 +63,11 @@ class TenantJobs:
         """Run the ended job again; NotAllowedInState when it has not ended."""
         self.check(job_id)
         return self._jobs.retry(job_id, from_step)
+
+    def redecode(self, job_id: str, options: DecodeOptions) -> int:
+        """Decode the ended job again; the version of the transcript to come. NotAllowedInState if it has not ended."""
+        self.check(job_id)
+        return self._jobs.redecode(job_id, options)
 
     def usage(self, since: float = 0.0, until: float | None = None) -> list[Usage]:
         """Seconds of audio that were transcribed in a span of time (seconds since 1970)."""

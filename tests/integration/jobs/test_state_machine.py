@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import takewhile
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings, strategies
@@ -25,6 +26,7 @@ from hypothesis.stateful import (
 from sqlalchemy import delete, func, select, update
 
 from pipeline.errors import CorruptHeader, OutOfMemory
+from pipeline.options import DecodeOptions
 from pipeline.stages import STEPS, Step
 from tests.integration.jobs.conftest import new_job, result_of
 from workers.db.base import db_now
@@ -32,6 +34,7 @@ from workers.db.session import Database
 from workers.db.tables import attempts, jobs, steps, transcripts
 from workers.errors import Fenced, JobDeleted, NotAllowedInState
 from workers.jobs import Jobs, Keep, Lease, Policy, reap
+from workers.jobs.redecode import redecode
 from workers.states import FINAL_JOB_STATES, JobState, StepState
 
 POLICY = Policy(lease_s=60, step_deadline_s=600, max_crashes=3, max_retries=2, retry_base_s=1e-6)
@@ -242,6 +245,25 @@ class Queue(RuleBasedStateMachine):
         after = self.jobs.status(job_id)
         assert after.state is JobState.QUEUED
         assert after.steps[STEPS.index(start)].state is StepState.READY
+
+    @rule(job_id=job_ids, hotword=strategies.sampled_from(["Acme", "Zyrtec"]), in_doubt=strategies.booleans())
+    def decode_again(self, job_id: str, hotword: str, in_doubt: bool) -> None:
+        before = self.jobs.status(job_id)
+        ask = partial(redecode, job_id=job_id, options=DecodeOptions(hotwords=(hotword,)), token=str(uuid4()))
+        try:
+            version = self.database.run(ask)
+        except JobDeleted:
+            assert job_id in self.deleted
+            return
+        except NotAllowedInState:
+            undone = [step.name for step in before.steps[:3] if step.state is not StepState.DONE]
+            assert not before.is_final or undone or before.state is JobState.EXPIRED
+            return
+        if in_doubt:
+            assert self.database.run(ask) == version
+        assert version == before.version + (before.state is JobState.COMPLETED)
+        # From decode, or from where what decode reads is made anew.
+        assert StepState.READY in [step.state for step in self.jobs.status(job_id).steps[:4]]
 
     @rule()
     def reap_what_is_not_lost(self) -> None:

@@ -27,6 +27,7 @@ COMMANDS = [
     "list",
     "cancel",
     "retry",
+    "redecode",
     "worker",
     "dispatch",
     "migrate",

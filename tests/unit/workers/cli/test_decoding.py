@@ -1,0 +1,48 @@
+"""Decoding again, as it is asked for and read on the command line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from tests.unit.workers.cli.conftest import TEXT
+from workers.cli import app
+from workers.cli.outcome import Exit
+from workers.client import Client
+
+Make = Callable[..., Path]
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), prog_name="voxqueue")
+
+
+def test_a_job_is_decoded_again_and_each_version_can_be_read(colleague: Client, recording_of: Make) -> None:
+    job_id = colleague.enqueue(recording_of("call.wav")).id
+    colleague.wait(job_id, 30)
+    ran = run("redecode", job_id, "--hotword", "Acme Corp", "--beam-width", "8", "--hotword-weight", "3")
+    assert (ran.exit_code, ran.output) == (Exit.OK, "2\n")
+    assert colleague.wait(job_id, 30).version == 2
+    for version in ("1", "2"):
+        assert TEXT in run("result", job_id, "--version", version).output
+    ran = run("result", job_id, "--version", "3")
+    assert ran.exit_code == Exit.USAGE
+    assert ran.stderr == "error VERSION_NOT_FOUND: There is no such version of the transcript. (3 of 2)\n"
+
+
+def test_what_was_asked_for_travels_with_the_job(colleague: Client, recording_of: Make) -> None:
+    job_id = colleague.enqueue(recording_of("call.wav"), {"decode": {"beam_width": 3}}).id
+    colleague.wait(job_id, 30)
+    shown = json.loads(run("redecode", job_id, "--hotword", "Acme", "--json").stdout)
+    assert shown["id"] == job_id
+    kinds = [event.kind for event in colleague.runtime.jobs.events_after(job_id)]
+    assert kinds.count("job.redecode_asked") == 1
+
+
+def test_a_job_that_has_not_ended_is_not_decoded_again(colleague: Client, recording_of: Make) -> None:
+    job_id = colleague.enqueue(recording_of("bad.wav", b"bad")).id
+    colleague.wait(job_id, 30)
+    ran = run("redecode", job_id, "--hotword", "Acme")
+    assert ran.exit_code == Exit.USAGE
+    assert ran.stderr.startswith("error NOT_ALLOWED_IN_STATE")
