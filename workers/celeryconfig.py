@@ -17,6 +17,8 @@ DELIVER = "deliver"
 
 QUEUES: tuple[str, ...] = (*STEPS, DELIVER)
 
+_LONGEST_START_S = 600.0
+
 
 def task_name(queue: str) -> str:
     """The wire name of the task of a queue; a contract between releases."""
@@ -45,6 +47,9 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "task_send_sent_event": False,
         "task_track_started": False,
         "task_time_limit": settings.step_deadline_s,  # kills the process of a step that hangs with a live heartbeat
+        # A process that is started anew loads its model before it says that it is up; by Celery's default of 4 s it
+        # would be killed while it loads, again and again.
+        "worker_proc_alive_timeout": _LONGEST_START_S,
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": False,
         "worker_hijack_root_logger": False,

@@ -144,7 +144,7 @@ def finish(connection: Connection, lease: Lease, result: Result) -> None:
     Raises:
         Fenced: the step was taken away; nothing was written.
     """
-    if has_ended(connection, lease, StepState.DONE):
+    if outcome(connection, lease) == Outcome.DONE:
         return
     hold(
         connection,
@@ -181,8 +181,9 @@ def fail(connection: Connection, lease: Lease, error: tuple[str, str], policy: P
     Raises:
         Fenced: the step was taken away; nothing was written.
     """
-    if has_ended(connection, lease, StepState.FAILED):
-        return False
+    earlier = outcome(connection, lease)
+    if earlier in {Outcome.FAILED, Outcome.RETRIED}:
+        return earlier == Outcome.RETRIED
     row = connection.execute(
         select(steps.c.retries, steps.c.state, steps.c.fence).where(steps.c.id == lease.step_id)
     ).one()
@@ -217,6 +218,8 @@ def give_back(connection: Connection, lease: Lease) -> None:
     Raises:
         Fenced: the step was taken away; nothing was written.
     """
+    if outcome(connection, lease) == Outcome.RETURNED:
+        return
     hold(connection, lease, {**_ready_again(), "ready_at": db_now()})
     close_attempt(connection, lease.step_id, lease.fence, Outcome.RETURNED)
     record(connection, lease.job_id, "step.returned", lease.step)
@@ -262,11 +265,9 @@ def hold(connection: Connection, lease: Lease, values: dict[str, object]) -> Non
         raise Fenced(f"{lease.step} of job {lease.job_id}, fence {lease.fence}")
 
 
-def has_ended(connection: Connection, lease: Lease, state: StepState) -> bool:
-    """Whether an earlier try of this very transaction was committed after all."""
-    return (
-        connection.execute(
-            select(steps.c.id).where(steps.c.id == lease.step_id, steps.c.fence == lease.fence, steps.c.state == state)
-        ).first()
-        is not None
-    )
+def outcome(connection: Connection, lease: Lease) -> str | None:
+    """How this attempt ended, if it has: an earlier try of this very transaction may have been committed after all."""
+    ended: str | None = connection.execute(
+        select(attempts.c.outcome).where(attempts.c.step_id == lease.step_id, attempts.c.fence == lease.fence)
+    ).scalar()
+    return ended

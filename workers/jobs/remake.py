@@ -6,7 +6,7 @@ from pipeline.stages import STEPS, Step
 from workers.db.base import db_now
 from workers.db.tables import steps
 from workers.jobs.history import close_attempt, record
-from workers.jobs.lease import has_ended, hold
+from workers.jobs.lease import hold, outcome
 from workers.jobs.values import Lease
 from workers.states import Outcome, StepState
 
@@ -23,7 +23,7 @@ def remake_input(connection: Connection, lease: Lease, error: tuple[str, str]) -
     if position == 0:
         return None
     maker = STEPS[position - 1]
-    if has_ended(connection, lease, StepState.BLOCKED):
+    if outcome(connection, lease) == Outcome.RETURNED:
         return maker
     is_maker = (steps.c.job_id == lease.job_id) & (steps.c.name == maker)
     remakes = connection.execute(select(steps.c.remakes).where(is_maker)).scalar_one()

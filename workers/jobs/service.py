@@ -10,6 +10,7 @@ from pipeline.stages import Step
 from workers.db.session import Database
 from workers.jobs import control, create, lease, queries, reap, recordings, redecode, remake, removal
 from workers.jobs.admission import Gate
+from workers.jobs.history import Told
 from workers.jobs.queries import Event
 from workers.jobs.reap import Ready
 from workers.jobs.removal import Receipt
@@ -122,7 +123,7 @@ class Jobs:
         Raises:
             JobNotFound: there is no such job.
         """
-        return self.database.run(partial(control.cancel, job_id=job_id))
+        return self.database.run(Told(partial(control.cancel, job_id=job_id), job_id, "job.canceled"))
 
     def retry(self, job_id: str, from_step: Step | None = None) -> Step:
         """Run an ended job again from a step; that step.
@@ -132,7 +133,8 @@ class Jobs:
             JobDeleted: what it held was deleted.
             NotAllowedInState: it has not ended, or an earlier step is not done.
         """
-        return self.database.run(partial(control.retry, job_id=job_id, from_step=from_step))
+        act = partial(control.retry, job_id=job_id, from_step=from_step)
+        return self.database.run(Told(act, job_id, "job.retried"))
 
     def delete(self, job_id: str) -> Receipt:
         """Delete everything that a job held, as far as the database knows it; the receipt. Its row stays, empty.

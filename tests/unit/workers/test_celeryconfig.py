@@ -73,3 +73,7 @@ def test_a_message_is_a_ticket_that_is_never_redelivered_and_leaves_no_result() 
     assert conf.task_ignore_result
     assert conf.worker_prefetch_multiplier == 1
     assert conf.task_time_limit == 77
+
+
+def test_a_process_of_a_pool_may_take_minutes_to_load_its_model() -> None:
+    assert make_app(Settings(broker_url=ABSENT)).conf.worker_proc_alive_timeout >= 300
