@@ -26,9 +26,10 @@ from pipeline.render import OutputFormat, from_json, render
 from pipeline.stages import Step
 from pipeline.values import Transcript
 from workers.collect import Collector
-from workers.errors import BrokerAway, DatabaseAway, WaitTimeout
+from workers.errors import BrokerAway, DatabaseAway, RequestError, WaitTimeout
 from workers.jobs import ArtifactRef, JobStatus, NewJob
 from workers.jobs.removal import Receipt
+from workers.jobs.sessions import NewPiece, Sessions
 from workers.jobs.values import SOURCE, Keep
 from workers.outbound import policy_of
 from workers.runtime import make_runtime
@@ -73,6 +74,7 @@ class Client:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or environment_settings()
         self.runtime = make_runtime(self.settings)
+        self.sessions = Sessions(self.runtime.database)
 
     def __enter__(self) -> Self:
         return self
@@ -131,6 +133,23 @@ class Client:
             return self.status(made_id)
         self._announce(job_id)
         return self.status(job_id)
+
+    def enqueue_piece(
+        self, place: NewPiece, job_id: str, recording: bytes, options: JobOptions, **details: Unpack[JobDetails]
+    ) -> None:
+        """Hand in the next piece of a session as the job `job_id`; safe to repeat.
+
+        Raises:
+            SessionNotFound, NotAllowedInState, SessionTaken: the session can't take it.
+            DatabaseAway, ResourceBusy: it may or may not have been taken; do the same again.
+        """
+        job = _new_job(job_id, self._keep(job_id, recording), options, details)
+        try:
+            self.sessions.add(place, job)
+        except RequestError:
+            self.runtime.store.delete_job(job_id)
+            raise
+        self._announce(job_id)
 
     def status(self, job_id: str) -> JobStatus:
         """The job and its steps as they are now.

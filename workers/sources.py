@@ -4,8 +4,10 @@ What a program passes as a source is read at once, by itself and with its own ri
 else named: it is kept as it is, and a worker fetches it later, if the settings let it.
 """
 
+import math
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -25,6 +27,7 @@ LINK: Final = "link"
 """Begins the name of an artifact that holds a URL instead of a recording."""
 _PIECE_BYTES: Final = 1 << 20
 _REMOTE: Final = re.compile(r"(https?|s3)://", re.IGNORECASE)
+_LONGEST_PAUSE_S: Final = 30.0
 _UNNAMED: Final = "recording"
 
 
@@ -90,6 +93,18 @@ def fetched(url: str, settings: Settings) -> Iterator[Iterator[bytes]]:
     limits = Limits(settings.max_upload_bytes, settings.fetch_timeout_s)
     with Outbound(policy_of(settings)).get(url, limits) as body:
         yield iter(body)
+
+
+@contextmanager
+def live(source: str, settings: Settings) -> Iterator[Iterator[bytes]]:
+    """The bytes of a stream as they arrive: a URL that goes on for ever, or a file; raises as `opened` does."""
+    if source.lower().startswith("http"):
+        limits = Limits(sys.maxsize, math.inf, idle_s=_LONGEST_PAUSE_S)
+        with Outbound(policy_of(settings)).get(source, limits) as body:
+            yield iter(body)
+        return
+    with opened(source, settings) as pieces:
+        yield pieces
 
 
 def check_link(url: str, settings: Settings) -> None:

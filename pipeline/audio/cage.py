@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.audio import wire
-from pipeline.audio.opening import Request
+from pipeline.audio.header import Declared, Limits
 from pipeline.audio.wire import Kind
 from pipeline.errors import DecoderCrash
 
@@ -44,12 +44,12 @@ class Cage:
 
 
 class CagedDecoder:
-    """A `Decoder` in a process of its own; `resources` ends it."""
+    """A `Decoder` in a process of its own, see `start`; `resources` ends it."""
 
-    def __init__(self, request: Request, cage: Cage, resources: ExitStack) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", silence_s: float, resources: ExitStack) -> None:
         self.warnings: tuple[str, ...] = ()
-        self._silence_s = cage.silence_s
-        self._process = _start(request, cage)
+        self._silence_s = silence_s
+        self._process = process
         resources.callback(self._end)
         assert self._process.stdout is not None
         self._pipe = self._process.stdout.fileno()
@@ -110,13 +110,13 @@ class CagedDecoder:
         self._process.stdout.close()
 
 
-def _start(request: Request, cage: Cage) -> "subprocess.Popen[bytes]":
-    declared = request.declared and asdict(request.declared)
-    told = json.dumps(asdict(request.limits) | asdict(cage) | {"declared": declared})
-    request.file.seek(0)
+def start(file: BinaryIO | int, limits: Limits, declared: Declared | None, cage: Cage) -> "subprocess.Popen[bytes]":
+    """A confined process that decodes `file`, or what is written to it when that is `subprocess.PIPE`."""
+    is_live = isinstance(file, int)
+    told = json.dumps(asdict(limits) | asdict(cage) | {"declared": declared and asdict(declared), "is_live": is_live})
     return subprocess.Popen(  # noqa: S603 - this Python, on our own module
         [sys.executable, "-I", "-c", _PROGRAM, _ROOT, told],
-        stdin=request.file,
+        stdin=file,
         stdout=subprocess.PIPE,
         # libsndfile's MP3 decoder writes remarks of its own.
         stderr=subprocess.DEVNULL,

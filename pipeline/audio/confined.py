@@ -1,4 +1,4 @@
-"""The process in which an untrusted file is decoded: the file is its standard input, what it hears its output."""
+"""The process in which an untrusted file or stream is decoded: it is its standard input, what it hears its output."""
 
 import json
 import sys
@@ -8,6 +8,7 @@ from functools import partial
 from pipeline.audio import confine, wire
 from pipeline.audio.header import Declared, Limits
 from pipeline.audio.opening import Request, open_decoder
+from pipeline.audio.pipe import open_live
 from pipeline.errors import DecoderCrash, InputError
 
 
@@ -21,7 +22,8 @@ def main() -> None:
     shut = partial(confine.confine, told["memory_bytes"])
     with open(0, "rb", closefd=False) as file, open(1, "wb", closefd=False) as out, ExitStack() as resources:
         try:
-            decoder = open_decoder(Request(file, limits, declared), resources, shut)
+            request = Request(file, limits, declared)
+            decoder = open_live(request, shut) if told["is_live"] else open_decoder(request, resources, shut)
             wire.send_format(out, decoder.format)
             for block in decoder.blocks():
                 wire.send_block(out, block)

@@ -4,9 +4,10 @@ FFmpeg opens hundreds of formats, some of which name other files and hosts. Here
 demuxer that the magic of the file asked for, and a list of decoders; no picture is ever decoded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import chain
-from typing import Final
+from typing import Final, Protocol
 
 import av
 import numpy as np
@@ -21,7 +22,6 @@ from numpy.typing import NDArray
 from pipeline.audio.decoder import Format
 from pipeline.audio.magic import Container
 from pipeline.audio.timeline import Timeline
-from pipeline.audio.window import Window
 from pipeline.errors import (
     CorruptHeader,
     DecodeError,
@@ -52,15 +52,32 @@ _DECODERS: Final = (
 )
 
 
+class Readable(Protocol):
+    """What FFmpeg reads; it also seeks where there is a `seek`."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """The next bytes, fewer than `size` if those are all for now; none at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demuxing:
+    """The one demuxer that FFmpeg is held to, its options, and how many samples are decoded at once."""
+
+    name: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    block_samples: int = BLOCK_SAMPLES
+
+
 class LibavDecoder:
     """The audio stream of `file` that its author marked as default, else its first."""
 
-    def __init__(self, file: Window, container: Container, demuxer: str) -> None:
+    def __init__(self, file: Readable, container: Container, demuxing: Demuxing) -> None:
         self.warnings: tuple[str, ...] = ()
         self._packets = self._damaged = self._frames_read = 0
         self._span: tuple[int, int] | None = None
         self._last_damaged = False
-        self._input = _open(file, demuxer)
+        self._block_samples = demuxing.block_samples
+        self._input = _open(file, demuxing)
         self._stream = self._choose(self._input)
         self._timeline = Timeline((self._input.start_time or 0) / av.time_base) if container in _STAMPED else None
         self._codec = _choose_decoder(self._stream)
@@ -86,7 +103,7 @@ class LibavDecoder:
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """See `Decoder`; raises DecodeError."""
-        most_frames = max(1, BLOCK_SAMPLES // self.format.channels)
+        most_frames = max(1, self._block_samples // self.format.channels)
         gathered: list[NDArray[np.float32]] = []
         count = 0
         for part in self._parts(most_frames):
@@ -174,15 +191,16 @@ def to_float(frame: AudioFrame) -> NDArray[np.float32]:
     return ((by_time.astype(np.float64) - middle) / half).astype(np.float32)
 
 
-def _open(file: Window, demuxer: str) -> InputContainer:
+def _open(file: Readable, demuxing: Demuxing) -> InputContainer:
     # Also while streams are probed, nothing but these decoders is run, and no other demuxer (AVI holds subtitles).
-    options = {"codec_whitelist": _DECODERS, "format_whitelist": demuxer, "protocol_whitelist": "none"}
+    held = {"codec_whitelist": _DECODERS, "format_whitelist": demuxing.name, "protocol_whitelist": "none"}
+    options = {**held, **demuxing.options}
     av.logging.set_level(av.logging.ERROR)
     try:
         with av.logging.Capture():
-            return av.open(file, "r", format=demuxer, container_options=options, metadata_errors="replace")
+            return av.open(file, "r", format=demuxing.name, container_options=options, metadata_errors="replace")
     except av.error.FFmpegError as error:
-        raise CorruptHeader(error.strerror or demuxer) from error
+        raise CorruptHeader(error.strerror or demuxing.name) from error
 
 
 def _choose_decoder(stream: AudioStream) -> AudioCodecContext:

@@ -75,10 +75,10 @@ def open_decoder(request: Request, resources: ExitStack, confine: Callable[[], N
             resources.enter_context(part)
     # Each library takes a good part of a second to load, and most recordings need one.
     if header is None or header.libav:
-        from pipeline.audio.libav import LibavDecoder  # noqa: PLC0415
+        from pipeline.audio.libav import Demuxing, LibavDecoder  # noqa: PLC0415
 
         confine()
-        return LibavDecoder(Window(file), container, _DEMUXERS[container])
+        return LibavDecoder(Window(file), container, Demuxing(_DEMUXERS[container]))
     from pipeline.audio.sndfile import SndfileDecoder  # noqa: PLC0415
 
     confine()

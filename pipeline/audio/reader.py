@@ -9,10 +9,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.audio.cage import Cage, CagedDecoder
+from pipeline.audio.cage import Cage, CagedDecoder, start
 from pipeline.audio.decoder import Decoder
 from pipeline.audio.header import Declared, Limits, check_stream
-from pipeline.audio.opening import Request
 from pipeline.errors import DurationLimit, NoAudioSamples, NonFiniteSamples
 
 
@@ -75,9 +74,9 @@ def open_audio(path: Path, limits: Limits, declared: Declared | None = None, cag
     with ExitStack() as guard:
         resources = guard.enter_context(ExitStack())
         file = resources.enter_context(path.open("rb"))
-        reader = AudioReader(
-            CagedDecoder(Request(file, limits, declared), cage or Cage(), resources), limits, resources
-        )
+        chosen = cage or Cage()
+        decoder = CagedDecoder(start(file, limits, declared, chosen), chosen.silence_s, resources)
+        reader = AudioReader(decoder, limits, resources)
         # From here on the reader closes them.
         guard.pop_all()
         return reader

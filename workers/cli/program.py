@@ -10,7 +10,18 @@ import typer
 from typer.core import TyperGroup
 
 from pipeline.errors import VoxqueueError
-from workers.cli import formatting, jobs, scoring, service, showcase, transcribe, upkeep, webhooks
+from workers.cli import (
+    formatting,
+    jobs,
+    scoring,
+    service,
+    sessions,
+    showcase,
+    stream,
+    transcribe,
+    upkeep,
+    webhooks,
+)
 from workers.cli.outcome import exit_status
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the trace of an error.")]
@@ -49,6 +60,8 @@ app.command()(jobs.cancel)
 app.command()(jobs.retry)
 app.command()(upkeep.delete)
 app.command()(jobs.redecode)
+app.command()(stream.stream)
+app.add_typer(sessions.app, name="session")
 app.command()(service.worker)
 app.command()(service.dispatch)
 app.command()(service.migrate)

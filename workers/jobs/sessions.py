@@ -1,5 +1,6 @@
 """Calls that are transcribed while they go on: a session, and its pieces, each a job, in order and without a gap."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any
@@ -8,6 +9,9 @@ from pydantic import Field, JsonValue, StringConstraints
 from pydantic import dataclasses as checked
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from pipeline.joining import Part, join
+from pipeline.render import from_json
+from pipeline.values import Transcript
 from workers.db.base import db_now
 from workers.db.session import Database
 from workers.db.tables import jobs, pieces, sessions, transcripts
@@ -71,6 +75,11 @@ class SessionStatus:
     ended_at: float | None
     pieces: int
     duration_s: float
+
+
+def transcript_of(found: Sequence[PieceStatus]) -> Transcript | None:
+    """What has been transcribed of these pieces so far, with the times of the session; None before there is any."""
+    return join([Part(each.start_s, from_json(each.document)) for each in found if each.document is not None])
 
 
 class Sessions:

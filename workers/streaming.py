@@ -1,0 +1,104 @@
+"""Feeds a session: cuts a running stream into pieces and makes each the job that comes next.
+
+What has been cut is in the database before more is read. Where the database or the store is away for a moment the
+stream waits, and whoever sends it with it: nothing is dropped.
+"""
+
+import io
+import logging
+import time
+import wave
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Final
+from uuid import uuid4
+
+from pipeline.errors import TransientError, VoxqueueError
+from pipeline.options import JobOptions
+from pipeline.preprocess.cutter import Piece
+from pipeline.preprocess.live import cut_stream
+from workers.client import Client, JobDetails
+from workers.jobs.sessions import NewPiece, SessionStatus
+
+logger = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 5.0
+
+
+def feed(
+    client: Client, session: SessionStatus, chunks: Iterable[bytes], options: JobOptions
+) -> Iterator[tuple[NewPiece, str]]:
+    """Transcribe what arrives in `chunks` as the next pieces of the session; each piece and its job as it is made.
+
+    The session goes on where it stood: what is fed now is later than all that was fed before. When `chunks` raises,
+    what came before is cut and kept, and then that is raised.
+
+    Raises:
+        InputError: the stream can't be decoded.
+        SessionNotFound, NotAllowedInState, SessionTaken: the session can't be fed.
+    """
+    safe = _UntilError(chunks)
+    declared = options.preprocess
+    for number, piece in enumerate(cut_stream(safe, declared)):
+        start_s = session.duration_s + piece.start_s
+        place = NewPiece(session.id, session.pieces + number, start_s, start_s + piece.duration_s)
+        yield place, _add(client, place, piece, _options_of(piece, options))
+    safe.check()
+
+
+class _UntilError:
+    """Chunks up to the error with which they end, which is kept for later."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._error: Exception | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            try:
+                chunk = next(self._chunks, None)
+            except (VoxqueueError, OSError) as error:
+                self._error = error
+                return
+            if chunk is None:
+                return
+            if chunk:
+                yield chunk
+
+    def check(self) -> None:
+        """Raise what the chunks ended with."""
+        if self._error is not None:
+            raise self._error
+
+
+def _options_of(piece: Piece, options: JobOptions) -> JobOptions:
+    """The options of a piece, which has a header whatever the stream has."""
+    told = {"encoding": None, "sample_rate_hz": None, "channels": None, "stretches": piece.stretches}
+    return options.model_copy(update={"preprocess": options.preprocess.model_copy(update=told)})
+
+
+def _add(client: Client, place: NewPiece, piece: Piece, options: JobOptions) -> str:
+    job_id, pause_s = str(uuid4()), _FIRST_PAUSE_S
+    details: JobDetails = {"file_name": f"{place.position:05}.wav"}
+    make = partial(client.enqueue_piece, place, job_id, wav_of(piece), options, **details)
+    while True:
+        try:
+            make()
+        except TransientError as error:
+            logger.warning("stream.waits", extra={"session": place.session_id, "detail": error.sentence})
+            time.sleep(pause_s)
+            pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
+        else:
+            return job_id
+
+
+def wav_of(piece: Piece) -> bytes:
+    """The audio of a piece as a WAV file of 16-bit samples."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(piece.samples.shape[1])
+        writer.setsampwidth(piece.samples.itemsize)
+        writer.setframerate(piece.sample_rate_hz)
+        writer.writeframes(piece.samples.astype("<i2").tobytes())
+    return file.getvalue()
