@@ -39,8 +39,7 @@ def feed(
         SessionNotFound, NotAllowedInState, SessionTaken: the session can't be fed.
     """
     safe = _UntilError(chunks)
-    declared = options.preprocess
-    for number, piece in enumerate(cut_stream(safe, declared)):
+    for number, piece in enumerate(cut_stream(safe, options.preprocess)):
         start_s = session.duration_s + piece.start_s
         place = NewPiece(session.id, session.pieces + number, start_s, start_s + piece.duration_s)
         yield place, _add(client, place, piece, _options_of(piece, options))
@@ -74,8 +73,10 @@ class _UntilError:
 
 def _options_of(piece: Piece, options: JobOptions) -> JobOptions:
     """The options of a piece, which has a header whatever the stream has."""
-    told = {"encoding": None, "sample_rate_hz": None, "channels": None, "stretches": piece.stretches}
-    return options.model_copy(update={"preprocess": options.preprocess.model_copy(update=told)})
+    given = options.preprocess
+    named = None if isinstance(given.channels, int) else given.channels
+    told = {"encoding": None, "sample_rate_hz": None, "channels": named, "stretches": piece.stretches}
+    return options.model_copy(update={"preprocess": given.model_copy(update=told)})
 
 
 def _add(client: Client, place: NewPiece, piece: Piece, options: JobOptions) -> str:

@@ -28,6 +28,8 @@ _DEMUXERS: Final = {
 }
 """Those whose header comes first, and that do not have to be searched."""
 _RAW: Final = {"pcm_mulaw": "mulaw", "pcm_alaw": "alaw", "pcm_s16le": "s16le", "pcm_s16be": "s16be"}
+_OWN: Final = frozenset({"gsm", "g722", "g729"})
+"""These have one channel and a rate of their own."""
 # Little is looked ahead at, since it is waited for.
 _HASTE: Final = {"probesize": "16384", "analyzeduration": "500000"}
 
@@ -70,9 +72,10 @@ def open_live(request: Request, confine: Callable[[], None] = free) -> Decoder:
 
 
 def _raw(declared: Declared) -> tuple[str, dict[str, str]]:
-    if declared.encoding not in _RAW:
-        # GSM, G.722 and G.729 have one channel and a rate of their own.
+    if declared.encoding in _OWN:
         return declared.encoding, _HASTE
+    if declared.encoding not in _RAW:
+        raise UnsupportedEncoding(f"{declared.encoding} can't be read while it comes in")
     rate = str(declared.sample_rate_hz or PHONE_RATE_HZ)
     # So many channels, wherever their loudspeakers stand.
     layout = f"{declared.channels or 1}C"

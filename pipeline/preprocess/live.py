@@ -17,6 +17,6 @@ def cut_stream(chunks: Iterable[bytes], options: PreprocessOptions) -> Iterator[
         InputError: the stream can't be decoded; the pieces up to then have been given.
         ModelNotFound, ModelMismatch: the speech detector can't be used.
     """
-    declared = options.encoding and Declared(options.encoding, options.sample_rate_hz, options.channels)
+    declared = options.encoding and Declared(options.encoding, options.sample_rate_hz, options.channel_count)
     with open_stream(chunks, Limits(math.inf, options.max_channels), declared or None) as reader:
         yield from cut(reader.blocks(), StreamFormat(reader.sample_rate_hz, reader.channels), options)

@@ -121,6 +121,11 @@ def test_what_can_not_be_heard_live_is_refused_by_its_first_bytes(content: bytes
         heard(content)
 
 
+def test_an_encoding_that_must_be_searched_is_refused() -> None:
+    with pytest.raises(UnsupportedEncoding, match="vox"):
+        heard(bytes(9000), 1000, Declared("vox"))
+
+
 def test_a_stream_of_too_many_channels_is_refused() -> None:
     with pytest.raises(TooManyChannels):
         heard(bytes(40_000), 1000, Declared("pcm_s16le", RATE_HZ, 9))

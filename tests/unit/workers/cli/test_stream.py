@@ -1,4 +1,4 @@
-"""`voxqueue stream` prints what is said, `voxqueue session` shows it from anywhere, and a killed streamer loses nothing."""
+"""`voxqueue stream` prints what is said, `voxqueue session` shows it from anywhere, a killed streamer loses nothing."""
 
 import json
 import os
