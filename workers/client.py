@@ -131,7 +131,7 @@ class Client:
         if made_id != job_id:
             self.runtime.store.delete_job(job_id)
             return self.status(made_id)
-        self._announce(job_id)
+        self.announce(job_id)
         return self.status(job_id)
 
     def enqueue_piece(
@@ -208,7 +208,7 @@ class Client:
             JobNotFound: there is no such job.
             NotAllowedInState: it has not ended, or a step before `from_step` is not done.
         """
-        self._announce(job_id, self.runtime.jobs.retry(job_id, from_step))
+        self.announce(job_id, self.runtime.jobs.retry(job_id, from_step))
         return self.status(job_id)
 
     def delete(self, job_id: str) -> Receipt:
@@ -250,7 +250,8 @@ class Client:
         check_link(url, self.settings)
         return self.runtime.store.put(link_name(job_id), partial(_write, url))
 
-    def _announce(self, job_id: str, step: Step = Step.PREPROCESS) -> None:
+    def announce(self, job_id: str, step: Step = Step.PREPROCESS) -> None:
+        """Tell the workers that a step is ready. Where the broker is away, the dispatcher does so later."""
         try:
             self.runtime.reach("publish.before", step)
             self.runtime.announcer.announce(job_id, step)

@@ -81,6 +81,12 @@ class Settings(BaseSettings):
     service_level_s: float = Field(86_400.0, gt=0, description="Jobs are refused while what waits takes longer.")
     used_share: float = Field(0.95, gt=0, le=1, description="Jobs are refused while more of the disk is in use.")
 
+    upload_stall_s: float = Field(
+        20.0, gt=0, description="An upload that brings next to nothing this long is given up."
+    )
+    api_rate_per_min: int = Field(6000, ge=0, description="Requests a minute of one API key; 0: any number.")
+    api_docs: bool = Field(default=False, description="Whether the HTTP door shows a page that explores it, at /docs.")
+
     failpoint: str = Field("", description="Where tests make workers fail, see workers/failpoints.py.")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

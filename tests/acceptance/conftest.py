@@ -1,5 +1,6 @@
 """The program as its users have it: real processes, one stack for most tests, a short piece of the demo call."""
 
+import json
 import os
 import subprocess
 import sys
@@ -106,8 +107,8 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
         assert process.stdout is not None
         line = process.stdout.readline()
         url = next(word for word in line.split() if word.startswith("http://"))
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            assert answer.read() == b'{"status": "ok"}'
+        with urllib.request.urlopen(f"{url}/healthz", timeout=60) as answer:
+            assert json.load(answer) == {"status": "ok"}
         family = family_of(process)
         yield program
         process.terminate()

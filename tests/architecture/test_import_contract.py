@@ -10,7 +10,7 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("pipeline", "workers")
+PACKAGES = ("pipeline", "workers", "api")
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 CPU_MODULES = ("pipeline.preprocess", "pipeline.features", "pipeline.decode", "pipeline.format", "pipeline.render")
 
@@ -38,6 +38,11 @@ FAULTS = [
     ("pipeline/helpers.py", '"""No layer."""', "pipeline.helpers"),
     ("workers/errors.py", "import workers.app", "workers.errors -> workers.app"),
     ("workers/helpers.py", '"""No layer."""', "workers.helpers"),
+    ("workers/client.py", "import api.app", "workers.client -> api.app"),
+    ("api/errors.py", "import api.app", "api.errors -> api.app"),
+    ("api/helpers.py", '"""No layer."""', "api.helpers"),
+    ("api/routes/jobs.py", "from workers.db.tables import jobs", "api.routes.jobs -> workers.db.tables"),
+    ("api/routes/jobs.py", "import pipeline.preprocess", "api.routes.jobs -> pipeline.preprocess"),
     ("workers/dispatch.py", "from workers.db.tables import jobs", "workers.dispatch -> workers.db.tables"),
 ]
 
@@ -73,13 +78,14 @@ def test_no_import_goes_in_a_circle() -> None:
     assert order.index("pipeline.errors") < order.index("workers.errors")
 
 
-@pytest.mark.parametrize("module", [*CPU_MODULES, "workers.client"])
+@pytest.mark.parametrize("module", [*CPU_MODULES, "workers.client", "api.server"])
 def test_cpu_code_does_not_load_torch(module: str) -> None:
     assert loaded_by(module, "torch", "transformers") == []
 
 
-def test_the_client_loads_nothing_of_audio() -> None:
-    assert loaded_by("workers.client", "librosa", "numba", "soundfile", "onnxruntime", "ctranslate2") == []
+@pytest.mark.parametrize("module", ["workers.client", "api.server"])
+def test_doors_load_nothing_of_audio(module: str) -> None:
+    assert loaded_by(module, "librosa", "numba", "soundfile", "onnxruntime", "ctranslate2") == []
 
 
 def test_what_is_loaded_is_seen() -> None:

@@ -11,8 +11,10 @@ from typer.core import TyperGroup
 
 from pipeline.errors import VoxqueueError
 from workers.cli import (
+    doors,
     formatting,
     jobs,
+    keys,
     scoring,
     service,
     sessions,
@@ -51,7 +53,8 @@ class _Program(TyperGroup):
 
 app = typer.Typer(cls=_Program, help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.command()(transcribe.transcribe)
-app.command()(service.up)
+app.command()(doors.up)
+app.command()(doors.api)
 app.command()(jobs.submit)
 app.command()(jobs.status)
 app.command()(jobs.result)
@@ -68,6 +71,8 @@ app.command()(service.migrate)
 app.command()(service.doctor)
 app.command()(upkeep.collect)
 app.command()(scoring.evaluate)
+app.command()(keys.usage)
+app.add_typer(keys.app, name="keys")
 app.command("format")(formatting.format_words)
 app.command()(showcase.demo)
 app.add_typer(webhooks.app, name="webhooks")

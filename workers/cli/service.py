@@ -1,11 +1,7 @@
 """Commands that run or look after the service."""
 
-import json
 import signal
 import threading
-from contextlib import suppress
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Annotated
 
 import typer
@@ -16,23 +12,8 @@ from workers.cli.jobs import AsJson
 from workers.cli.outcome import Exit
 from workers.cli.tables import print_json
 from workers.db import migrate as migrations
-from workers.errors import ConfigurationError
 from workers.runtime import make_runtime
 from workers.settings import settings
-from workers.stack import Stack
-
-
-def up(port: Annotated[int, typer.Option(min=0, max=65535, help="Of the HTTP door; 0: any.")] = 8317) -> None:
-    """Run everything on this machine until Ctrl-C: broker, database, workers, dispatcher.
-
-    What it keeps lies under VOXQUEUE_HOME (~/.voxqueue). `submit` and `transcribe` of the same home use it.
-    """
-    chosen = settings()
-    log.configure(chosen)
-    with _health_door(port) as door, Stack(chosen), suppress(KeyboardInterrupt):
-        threading.Thread(target=door.serve_forever, name="http", daemon=True).start()
-        print(f"Voxqueue is up: http://127.0.0.1:{door.server_port}/healthz  home {chosen.home_path}", flush=True)
-        signal.pause()
 
 
 def worker(
@@ -92,24 +73,3 @@ def doctor(
                 print(f"{'':<30} {each.advice}")
     if not all(each.is_ok for each in findings):
         raise typer.Exit(Exit.AWAY)
-
-
-def _health_door(port: int) -> ThreadingHTTPServer:
-    try:
-        return ThreadingHTTPServer(("127.0.0.1", port), _HealthDoor)
-    except OSError as error:
-        raise ConfigurationError(f"--port {port}: {error.strerror}") from error
-
-
-class _HealthDoor(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        found = self.path == "/healthz"
-        body = json.dumps({"status": "ok" if found else "not found"}).encode()
-        self.send_response(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_line: object) -> None:
-        """Health checks are no events."""

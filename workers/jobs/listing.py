@@ -16,6 +16,8 @@ from workers.jobs.values import SOURCE, ArtifactRef, JobStatus
 from workers.states import JobState
 
 _CURSOR_FIELDS = 2
+# Times are told to the microsecond, and must name the job again that they were told of.
+_MOMENT_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,11 @@ def source_of(connection: Connection, job_id: str) -> ArtifactRef:
     Raises:
         JobNotFound: there is no such job, or its recording was deleted.
     """
+    # One that came as a link has the link first, and the recording since a worker fetched it.
     row = connection.execute(
-        select(artifacts.c.key, artifacts.c.sha256, artifacts.c.size_bytes).where(
-            artifacts.c.job_id == job_id, artifacts.c.step == SOURCE
-        )
+        select(artifacts.c.key, artifacts.c.sha256, artifacts.c.size_bytes)
+        .where(artifacts.c.job_id == job_id, artifacts.c.step == SOURCE)
+        .order_by(artifacts.c.fence.desc())
     ).first()
     if row is None:
         raise JobNotFound(job_id)
@@ -109,9 +112,9 @@ def _matching(wanted: Wanted, tenant: str | None) -> Select[tuple[object, ...]]:
     if wanted.states:
         query = query.where(jobs.c.state.in_(list(wanted.states)))
     if wanted.created_after is not None:
-        query = query.where(jobs.c.created_at > wanted.created_after)
+        query = query.where(jobs.c.created_at > wanted.created_after + _MOMENT_S)
     if wanted.created_before is not None:
-        query = query.where(jobs.c.created_at < wanted.created_before)
+        query = query.where(jobs.c.created_at < wanted.created_before - _MOMENT_S)
     if wanted.external_id is not None:
         query = query.where(jobs.c.external_id == wanted.external_id)
     if wanted.tag is not None:

@@ -8,7 +8,7 @@ from pipeline.errors import VoxqueueError
 from pipeline.options import DecodeOptions
 from pipeline.stages import Step
 from workers.db.session import Database
-from workers.jobs import control, create, lease, queries, reap, recordings, redecode, remake, removal
+from workers.jobs import control, create, lease, listing, queries, reap, recordings, redecode, remake, removal
 from workers.jobs.admission import Gate
 from workers.jobs.history import Told
 from workers.jobs.queries import Event
@@ -215,6 +215,21 @@ class Jobs:
         """Events of a job after the one with this id, oldest first."""
         with self.database.read() as connection:
             return queries.events_after(connection, job_id, after)
+
+    def newest_event(self) -> int:
+        """The id of the newest event of all, 0 when nothing has happened yet."""
+        with self.database.read() as connection:
+            return listing.newest_event(connection)
+
+    def all_events_after(self, after: int) -> list[tuple[str, Event]]:
+        """Events of all jobs after the one with this id, oldest first, each with the tenant whose it is."""
+        with self.database.read() as connection:
+            return listing.all_events_after(connection, after)
+
+    def progress_of(self, job_ids: Collection[str]) -> dict[str, dict[Step, float]]:
+        """How far each step of these jobs is, 0 to 1."""
+        with self.database.read() as connection:
+            return listing.progress_of(connection, job_ids)
 
     def is_done(self, job_id: str, step: Step) -> bool:
         """Whether this step of the job is done."""

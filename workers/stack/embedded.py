@@ -40,12 +40,13 @@ def stack_settings(settings: Settings) -> Settings:
 class Stack:
     """All processes that the settings leave to us: no broker where `broker_url` names one, and so on.
 
-    As a context manager it starts and stops them, and is refused while another process runs this home's. Nothing
-    outlives this process, even when it is killed.
+    Processes `beside` them start and end with them. As a context manager it starts and stops them, and is refused while
+    another process runs this home's. Nothing outlives this process, even when it is killed.
     """
 
-    def __init__(self, settings: Settings, *, log_to: Path | None = None) -> None:
+    def __init__(self, settings: Settings, *, log_to: Path | None = None, beside: Sequence[Child] = ()) -> None:
         self.settings = stack_settings(settings)
+        self._beside = beside
         self._lock = HomeLock(self.settings.home_path)
         self._log_to = log_to
         self._log_file: IO[bytes] | None = None
@@ -118,7 +119,8 @@ class Stack:
         workers = [_worker("worker", on_cpu, processes), _worker("inference", [Step.INFERENCE], 1)]
         # Receivers that hang must not keep steps waiting, so events have processes of their own.
         workers.append(_worker("deliver", [DELIVER], _DELIVERY_PROCESSES))
-        return [broker_child(self.settings), *workers] if self._has_broker else workers
+        children = [*workers, *self._beside]
+        return [broker_child(self.settings), *children] if self._has_broker else children
 
     def _dispatch(self) -> None:
         Dispatcher(self._runtime).run(self._ending)

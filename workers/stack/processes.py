@@ -23,11 +23,15 @@ _STEADY_AFTER_S = 60.0
 
 @dataclass
 class Child:
-    """A command that should always be running; one that others talk to until they end is ended last."""
+    """A command that should always be running; one that others talk to until they end is ended last.
+
+    `pass_fds` stay open in it, so that a socket is listened on while the process behind it starts again.
+    """
 
     name: str
     command: Sequence[str]
     ends_last: bool = False
+    pass_fds: Sequence[int] = ()
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     back_off_s: float = field(default=_FIRST_BACK_OFF_S)
@@ -78,6 +82,7 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
             stdout=self._log_file or sys.stderr.fileno(),
             stderr=self._log_file,
+            pass_fds=child.pass_fds,
             # Ctrl-C in a terminal reaches a whole process group; the stack ends its children in order instead.
             process_group=0,
         )

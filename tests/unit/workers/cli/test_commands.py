@@ -1,7 +1,4 @@
 import json
-import threading
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -11,7 +8,6 @@ from pipeline.errors import EmptyUpload, ModelNotFound, OutOfMemory, VoxqueueErr
 from pipeline.stages import STEPS, Step
 from workers.cli import app
 from workers.cli.outcome import Exit, exit_status, exit_status_of
-from workers.cli.service import _health_door
 from workers.client import Client
 from workers.db.migrate import head_revision
 from workers.errors import ConfigurationError, DatabaseAway, JobFailed, JobNotFound, WaitTimeout
@@ -21,6 +17,9 @@ from workers.stack.lock import HomeLock
 COMMANDS = [
     "transcribe",
     "up",
+    "api",
+    "keys",
+    "usage",
     "submit",
     "status",
     "result",
@@ -216,20 +215,6 @@ def test_a_job_that_failed_by_its_recording_is_not_a_job_that_we_failed(
         assert lease is not None
         client.runtime.jobs.fail(lease, error)
         assert exit_status_of(client.status(job.id)) is status
-
-
-def test_the_health_door_answers_for_itself_only() -> None:
-    with _health_door(0) as door:
-        threading.Thread(target=door.serve_forever, daemon=True).start()
-        base = f"http://127.0.0.1:{door.server_port}"
-        with urllib.request.urlopen(f"{base}/healthz") as answer:
-            assert json.load(answer) == {"status": "ok"}
-        with pytest.raises(urllib.error.HTTPError, match="404") as caught:
-            urllib.request.urlopen(f"{base}/else")
-        caught.value.close()
-        with pytest.raises(ConfigurationError, match=str(door.server_port)):
-            _health_door(door.server_port)
-        door.shutdown()
 
 
 def test_lines_are_written_with_numbers_and_punctuation() -> None:

@@ -1,0 +1,80 @@
+"""The web application: routes, errors, headers, and what runs beside the requests."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from fastapi import FastAPI
+
+from api.headers import Headers
+from api.leftovers import Leftovers
+from api.problems import add_handlers
+from api.routes import events, health, jobs, submit, transcripts, usage
+from api.schemas import JobConfig, LinkedJob, Problem
+from api.security import Keyring
+from api.services import Services
+from workers.client import Client
+
+_DESCRIPTION = """\
+Phone calls to text, in the background: hand in a recording, get a job at once, then poll it, wait for it, or listen.
+
+Errors are `application/problem+json` with a `code` from a closed list. Times are UTC. Every answer carries
+`X-Request-Id`.
+"""
+# Described here, because no route takes it as its whole body.
+_APART = (Problem, JobConfig, LinkedJob)
+
+
+def make_app(client: Client, *, is_open: bool = False) -> FastAPI:
+    """The application on this client, which it closes at its end.
+
+    With `is_open`, requests from this machine need no key as long as no key exists.
+    """
+    services = Services(client, is_open=is_open)
+    docs = "/docs" if client.settings.api_docs else None
+    app = FastAPI(
+        title="Voxqueue",
+        version="1",
+        description=_DESCRIPTION,
+        docs_url=docs,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        lifespan=_lifespan,
+        separate_input_output_schemas=False,
+    )
+    app.state.services = services
+    app.state.keyring = Keyring(services)
+    add_handlers(app)
+    app.add_middleware(Leftovers)
+    app.add_middleware(Headers)
+    for module in (health, submit, jobs, transcripts, events, usage):
+        app.include_router(module.router)
+    _complete_schema(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    services: Services = app.state.services
+    watching = asyncio.create_task(services.watcher.run())
+    yield
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
+    services.close()
+
+
+def _complete_schema(app: FastAPI) -> None:
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for model in _APART:
+            described = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(described.pop("$defs", {}))
+            schemas[model.__name__] = described
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to change the document

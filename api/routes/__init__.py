@@ -1,0 +1,1 @@
+"""The addresses: each module has a `router`."""

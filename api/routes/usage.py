@@ -1,0 +1,24 @@
+"""What a tenant had transcribed."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+
+from api.refusals import refusals
+from api.schemas import UsageOut
+from api.security import Reader
+
+router = APIRouter(tags=["usage"])
+
+
+@router.get("/v1/usage", summary="Usage in seconds of audio", responses=refusals())
+async def get_usage(
+    caller: Reader,
+    since: Annotated[AwareDatetime | None, Query(description="Completed from then on.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Completed before then.")] = None,
+) -> UsageOut:
+    """Jobs that completed in the span of time, deleted ones too; each counts once."""
+    start, end = (since.timestamp() if since else 0.0), (until.timestamp() if until else None)
+    rows = await caller.services.read(caller.jobs.usage, start, end)
+    return UsageOut(jobs=sum(row.jobs for row in rows), audio_s=round(sum(row.audio_s for row in rows), 3))

@@ -1,0 +1,135 @@
+"""Who asks: the tenant and the scopes of the API key, or, on this machine while no key exists, everyone for everything.
+
+A page of another site can make a browser send requests to this machine. So where no key is asked for, the header Host
+must name this machine, and a browser must say that the request comes from a page that came from here.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+
+from api.errors import Forbidden, ForeignOrigin
+from api.services import Services
+from workers.errors import KeyRefused
+from workers.jobs import TenantJobs
+from workers.jobs.keys import ApiKey
+from workers.states import Scope
+
+OPEN_TENANT = "default"
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_REMEMBER_S = 2.0
+_MOST_REMEMBERED = 1000
+
+_bearer = HTTPBearer(auto_error=False, description="An API key: `voxqueue keys create`.")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever makes a request: whose jobs they see and what they may do."""
+
+    tenant: str
+    scopes: frozenset[Scope]
+    services: Services
+    key_id: str | None = None
+
+    @property
+    def jobs(self) -> TenantJobs:
+        """The jobs of the caller's tenant, the only ones that a route can reach."""
+        return TenantJobs(self.services.jobs, self.tenant)
+
+    @property
+    def may_see_all(self) -> bool:
+        """Whether transcripts are shown to the caller as they are, and audio at all."""
+        return Scope.UNREDACTED in self.scopes
+
+
+class Keyring:
+    """Keys that were recognised a moment ago: a revoked one is refused within two seconds."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._known: OrderedDict[str, tuple[float, ApiKey]] = OrderedDict()
+        self._has_keys = (0.0, False)
+        self._lock = asyncio.Lock()
+
+    async def caller(self, token: str | None, address: str) -> Caller:
+        """Whose token this is.
+
+        Raises:
+            KeyRefused: nobody's, and without one nobody is served.
+            TooManyRequests: nobody's, and too many such came from this address.
+        """
+        services = self._services
+        if services.is_open and not await self._keys_exist():
+            return Caller(OPEN_TENANT, frozenset(Scope), services)
+        try:
+            key = await self._recognised(token or "")
+        except KeyRefused:
+            # Only who has no key is slowed down: others may share the address.
+            services.failures.take(address)
+            raise
+        return Caller(key.tenant, key.scopes, services, key.id)
+
+    async def _recognised(self, token: str) -> ApiKey:
+        at, key = self._known.get(token, (0.0, None))
+        if key is not None and time.monotonic() - at < _REMEMBER_S:
+            return key
+        # One who is refused is not remembered: a key that was just made works at once.
+        self._known.pop(token, None)
+        found = await self._services.read(self._services.keys.authenticate, token)
+        self._known[token] = (time.monotonic(), found)
+        if len(self._known) > _MOST_REMEMBERED:
+            self._known.popitem(last=False)
+        return found
+
+    async def _keys_exist(self) -> bool:
+        async with self._lock:
+            at, found = self._has_keys
+            if not found and time.monotonic() - at > _REMEMBER_S:
+                found = await self._services.read(self._services.keys.exist)
+                self._has_keys = (time.monotonic(), found)
+            return found
+
+
+async def _caller(
+    request: Request,
+    scopes: SecurityScopes,
+    given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Caller:
+    address = request.client.host if request.client else ""
+    keyring: Keyring = request.app.state.keyring
+    caller = await keyring.caller(given.credentials if given else None, address)
+    if caller.key_id is None:
+        check_origin(request)
+    if not caller.scopes.issuperset(map(Scope, scopes.scopes)):
+        raise Forbidden(f"it takes the scope {' and '.join(scopes.scopes)}")
+    if caller.key_id is not None:
+        rate = caller.services.rates.take(caller.key_id)
+        request.state.headers.update(rate.headers if rate else {})
+    return caller
+
+
+def check_origin(request: Request) -> None:
+    """Refuse what a page of another site made a browser send.
+
+    Raises:
+        ForeignOrigin: this is such a request, or a name was made to point to this machine.
+    """
+    host = request.url.hostname or ""
+    if host not in _LOOPBACK_NAMES:
+        raise ForeignOrigin(f"Host: {host[:64]}")
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.url.netloc:
+        raise ForeignOrigin("Origin")
+    if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+        raise ForeignOrigin("Sec-Fetch-Site")
+
+
+Reader = Annotated[Caller, Security(_caller, scopes=[Scope.READ.value])]
+Writer = Annotated[Caller, Security(_caller, scopes=[Scope.WRITE.value])]
