@@ -149,7 +149,7 @@ class Client:
         except RequestError:
             self.runtime.store.delete_job(job_id)
             raise
-        self._announce(job_id)
+        self.announce(job_id)
 
     def status(self, job_id: str) -> JobStatus:
         """The job and its steps as they are now.
@@ -234,7 +234,7 @@ class Client:
             raise _invalid(error) from error
         self.runtime.jobs.redecode(job_id, chosen)
         job = self.status(job_id)
-        self._announce(job_id, next((step.name for step in job.steps if step.state is StepState.READY), Step.DECODE))
+        self.announce(job_id, next((step.name for step in job.steps if step.state is StepState.READY), Step.DECODE))
         return job
 
     def recent(self, state: JobState | None = None, limit: int = 50) -> list[JobStatus]:
