@@ -8,6 +8,7 @@ VoxqueueError
 │   ├── JobDeleted                JOB_DELETED
 │   ├── VersionNotFound           VERSION_NOT_FOUND
 │   ├── NotAllowedInState         NOT_ALLOWED_IN_STATE
+│   ├── NotQuarantined            NOT_QUARANTINED
 │   ├── IdempotencyConflict       IDEMPOTENCY_CONFLICT
 │   ├── KeyNotFound               KEY_NOT_FOUND
 │   ├── KeyRefused                UNAUTHORIZED
@@ -80,6 +81,12 @@ class NotAllowedInState(RequestError):
     """The job is not in a state that allows this."""
 
     code = "NOT_ALLOWED_IN_STATE"
+
+
+class NotQuarantined(RequestError):
+    """The job is not in quarantine."""
+
+    code = "NOT_QUARANTINED"
 
 
 class IdempotencyConflict(RequestError):

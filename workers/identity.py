@@ -17,7 +17,12 @@ def _place() -> str:
 
 def own_name() -> str:
     """`HOST:NAMESPACE:PID` of this process."""
-    return f"{_place()}:{os.getpid()}"
+    return name_of(os.getpid())
+
+
+def name_of(process_id: int) -> str:
+    """The same of another process of this host and PID namespace."""
+    return f"{_place()}:{process_id}"
 
 
 def is_gone(name: str) -> bool:
@@ -32,4 +37,13 @@ def is_gone(name: str) -> bool:
     except PermissionError:
         # It lives, under another user.
         return False
-    return False
+    return _is_zombie(int(pid))
+
+
+def _is_zombie(process_id: int) -> bool:
+    """Whether the process has ended and its parent, busy or dead itself, has not noticed yet."""
+    try:
+        # The name of the program comes before the state, in brackets, and may hold anything.
+        return Path(f"/proc/{process_id}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):
+        return False

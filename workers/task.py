@@ -13,6 +13,7 @@ from pipeline.stages import Step
 from pipeline.values import Stream
 from workers import log
 from workers.errors import Fenced
+from workers.handover import HANDS
 from workers.jobs import Lease
 from workers.jobs.results import Result
 from workers.runtime import Runtime
@@ -98,11 +99,14 @@ def run_step(runtime: Runtime, step: Step, job_id: str, work: Work) -> None:
         Ignore: this job's step is not done, so the rest of its chain must not run; whoever ends the step, or the
             dispatcher, goes on with it.
     """
-    lease = runtime.jobs.claim(step, job_id, runtime.worker_name)
+    lease = HANDS.take(lambda: runtime.jobs.claim(step, job_id, runtime.worker_name))
     if lease is not None:
-        runtime.reach("claim.after_commit", step)
-        with log.bound(job=lease.job_id, step=str(step), attempt=lease.fence):
-            _run(runtime, lease, work)
+        try:
+            runtime.reach("claim.after_commit", step)
+            with log.bound(job=lease.job_id, step=str(step), attempt=lease.fence):
+                _run(runtime, lease, work)
+        finally:
+            HANDS.let_go()
     if not runtime.jobs.is_done(job_id, step):
         raise Ignore
 

@@ -15,12 +15,16 @@ from celery.utils.nodenames import default_nodename
 from pipeline.stages import Step
 from workers import log
 from workers.app import make_app
+from workers.pool import WatchfulPool
+from workers.requests import StepRequest
 from workers.settings import Settings
 from workers.settings import settings as environment_settings
 
 
 def serve(settings: Settings, queues: Sequence[str], concurrency: int) -> int:
-    """Work until told to stop; the exit status. SIGTERM finishes the steps in hand first.
+    """Work until told to stop; the exit status.
+
+    SIGTERM finishes the steps in hand, or hands them back after `shutdown_s`; SIGQUIT hands them back at once.
 
     `settings` must be those of the environment, since tasks read them there, also in processes that are spawned.
     `concurrency` counts processes, 0: one a core, or one alone where the acoustic model is run.
@@ -29,6 +33,7 @@ def serve(settings: Settings, queues: Sequence[str], concurrency: int) -> int:
     # Celery warns root of pickled messages; ours are JSON, and anything else is refused.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     app = make_app(settings)
+    app.Task.Request = StepRequest
     # Only what is served is imported, so that CPU workers never load the libraries of acoustic models.
     app.conf.imports = ("workers.signals", *(f"workers.tasks.{queue}" for queue in queues))
     infers = Step.INFERENCE in queues
@@ -37,7 +42,7 @@ def serve(settings: Settings, queues: Sequence[str], concurrency: int) -> int:
         app.conf.worker_pool_start_method = "spawn"
     worker = app.Worker(
         queues=[str(queue) for queue in queues],
-        pool="prefork",
+        pool=WatchfulPool,
         concurrency=concurrency or (1 if infers else os.cpu_count() or 1),
         hostname=default_nodename(f"{'-'.join(queues)}-{os.getpid()}@"),
         loglevel=settings.log_level,

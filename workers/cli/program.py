@@ -15,6 +15,7 @@ from workers.cli import (
     formatting,
     jobs,
     keys,
+    quarantine,
     scoring,
     service,
     sessions,
@@ -76,6 +77,7 @@ app.add_typer(keys.app, name="keys")
 app.command("format")(formatting.format_words)
 app.command()(showcase.demo)
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(quarantine.app, name="quarantine")
 
 
 @app.callback()

@@ -20,7 +20,9 @@ def worker(
     queue: Annotated[str, typer.Option(help="Queues to serve, with commas: " + ",".join(QUEUES))],
     concurrency: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core, one for inference.")] = 0,
 ) -> None:
-    """Work on some of the queues until SIGTERM, which finishes the steps in hand first.
+    """Work on some of the queues until SIGTERM, which finishes the steps in hand, or hands them back after 20 s.
+
+    VOXQUEUE_SHUTDOWN_S is that time. SIGQUIT hands them back at once.
 
     voxqueue worker --queue preprocess,features --concurrency 4
     """

@@ -8,9 +8,22 @@ from pipeline.errors import VoxqueueError
 from pipeline.options import DecodeOptions
 from pipeline.stages import Step
 from workers.db.session import Database
-from workers.jobs import control, create, lease, listing, queries, reap, recordings, redecode, remake, removal
+from workers.jobs import (
+    control,
+    create,
+    lease,
+    listing,
+    quarantine,
+    queries,
+    reap,
+    recordings,
+    redecode,
+    remake,
+    removal,
+)
 from workers.jobs.admission import Gate
 from workers.jobs.history import Told
+from workers.jobs.quarantine import Evidence
 from workers.jobs.queries import Event
 from workers.jobs.reap import Ready
 from workers.jobs.removal import Receipt
@@ -103,6 +116,17 @@ class Jobs:
             lost = reap.lost_steps(connection, gone_workers)
         taken = [self.database.run(partial(reap.take_back, lost=each, policy=self.policy)) for each in lost]
         return [each for each in taken if each is not None]
+
+    def bury(self, worker: str, exit_status: str) -> list[Ready]:
+        """Take back what a process held that has died, and write down of what; the steps that are ready again."""
+        taken = self.reap([worker])
+        self.database.run(partial(quarantine.note_exit, worker=worker, exit_status=exit_status))
+        return taken
+
+    def quarantined(self, job_id: str | None = None) -> list[Evidence]:
+        """What is set aside, newest first; of one job, or of all."""
+        with self.database.read() as connection:
+            return quarantine.quarantined(connection, job_id)
 
     def expire(self) -> int:
         """End every job whose time to be done has passed; how many."""

@@ -22,11 +22,12 @@ from workers.stack.processes import Child, Supervisor
 logger = logging.getLogger(__name__)
 
 _BROKER_START_S = 20.0
-_STOP_GRACE_S = 15.0
+# A worker that has handed its step back ends within this.
+_STOP_GRACE_S = 10.0
 _MOST_CPU_PROCESSES = 8
 _DELIVERY_PROCESSES = 2
 # On one machine a worker that died is noticed sooner than across a network.
-_QUICKER = {"lease_s": 10.0, "heartbeat_s": 2.0, "reap_s": 0.5}
+_QUICKER = {"lease_s": 10.0, "heartbeat_s": 2.0, "reap_s": 0.5, "shutdown_s": 5.0}
 
 
 def stack_settings(settings: Settings) -> Settings:
@@ -83,7 +84,7 @@ class Stack:
         """End every process: workers finish the step in hand if it does not take long."""
         self._ending.set()
         if self._supervisor is not None:
-            self._supervisor.stop(_STOP_GRACE_S)
+            self._supervisor.stop(self.settings.shutdown_s + _STOP_GRACE_S)
         if self._dispatcher.ident is not None:
             self._dispatcher.join()
         self._runtime.database.dispose()
