@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 INSTALL := $(BIN)/python $(PIP_INSTALL) --constraint requirements.lock
 
-.PHONY: install demo test check format bench faults lock clean
+.PHONY: install demo test check format bench faults fuzz lock clean
 
 install: $(VENV)/.installed
 
@@ -49,6 +49,9 @@ DURATION ?= 600
 JOBS ?= 1000
 faults: $(VENV)/.installed-test
 	@$(BIN)/python -m tests.faults --duration $(DURATION) --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+fuzz: $(VENV)/.installed-test
+	$(BIN)/python -m bench.fuzz $(ARGS)
 
 lock:
 	@echo "Resolving every library afresh in build/lock (2 to 5 minutes) ..."

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar
+from typing import IO, BinaryIO, Final, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +43,24 @@ class Cage:
     silence_s: float = 60.0
 
 
+class Child(Protocol):
+    """A process that runs `confined.decode_stdin`, and its standard output."""
+
+    @property
+    def stdout(self) -> IO[bytes] | None:
+        """What it says, as `wire` has it."""
+
+    def kill(self) -> None:
+        """End it now; nothing happens when it has ended."""
+
+    def wait(self) -> int:
+        """Its exit status once it has ended, negative for the signal that ended it."""
+
+
 class CagedDecoder:
     """A `Decoder` in a process of its own, see `start`; `resources` ends it."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", silence_s: float, resources: ExitStack) -> None:
+    def __init__(self, process: Child, silence_s: float, resources: ExitStack) -> None:
         self.warnings: tuple[str, ...] = ()
         self._silence_s = silence_s
         self._process = process
@@ -112,8 +126,7 @@ class CagedDecoder:
 
 def start(file: BinaryIO | int, limits: Limits, declared: Declared | None, cage: Cage) -> "subprocess.Popen[bytes]":
     """A confined process that decodes `file`, or what is written to it when that is `subprocess.PIPE`."""
-    is_live = isinstance(file, int)
-    told = json.dumps(asdict(limits) | asdict(cage) | {"declared": declared and asdict(declared), "is_live": is_live})
+    told = tell(limits, declared, cage, is_live=isinstance(file, int))
     return subprocess.Popen(  # noqa: S603 - this Python, on our own module
         [sys.executable, "-I", "-c", _PROGRAM, _ROOT, told],
         stdin=file,
@@ -124,6 +137,11 @@ def start(file: BinaryIO | int, limits: Limits, declared: Declared | None, cage:
         env={"OPENBLAS_NUM_THREADS": "1", "TMPDIR": tempfile.gettempdir()},
         cwd="/",
     )
+
+
+def tell(limits: Limits, declared: Declared | None, cage: Cage, *, is_live: bool = False) -> str:
+    """What `confined.decode_stdin` has to know."""
+    return json.dumps(asdict(limits) | asdict(cage) | {"declared": declared and asdict(declared), "is_live": is_live})
 
 
 def _how_it_ended(status: int) -> str:

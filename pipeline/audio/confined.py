@@ -13,8 +13,13 @@ from pipeline.errors import DecoderCrash, InputError
 
 
 def main() -> None:
-    """Decode standard input within the limits that the first argument gives as JSON (see `cage.Cage`)."""
-    told = json.loads(sys.argv[1])
+    """What the cage starts: the limits are the first argument."""
+    decode_stdin(sys.argv[1])
+
+
+def decode_stdin(limits_as_json: str) -> None:
+    """Decode standard input within limits (see `cage.Cage`) and tell standard output; it is for good."""
+    told = json.loads(limits_as_json)
     confine.die_with_parent()
     confine.limit_cpu(told["cpu_s"])
     limits = Limits(told["max_duration_s"], told["max_channels"])
