@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from bench.preprocess import measure, repeat_call
+from bench.long_call import measure, repeat_call, run_chain, run_features, run_preprocess
 from bench.worker_memory import tree_mib
 from workers.evaluate import read_manifest
 
@@ -88,13 +88,15 @@ def test_a_call_is_repeated_to_the_length_that_is_asked_for(
     np.testing.assert_array_equal(samples, np.resize(call, samples.shape))
 
 
-def test_the_bench_of_preprocess_measures_a_real_run(tmp_path: Path) -> None:
-    path = tmp_path / "short.wav"
-    repeat_call(0.1, path)
-    figures = measure(path)
-    assert figures["minutes"] == pytest.approx(0.1, abs=0.005)
-    assert figures["segments"] >= 1
-    assert figures["times_real_time"] == pytest.approx(6.0 / figures["seconds"], rel=0.1)
+def test_the_bench_of_long_calls_measures_real_runs_of_each_step(tmp_path: Path) -> None:
+    repeat_call(0.1, tmp_path / "call.wav")
+    for work in (run_preprocess, run_features, run_chain):
+        figures = measure(work, tmp_path)
+        assert figures["minutes"] == pytest.approx(0.1, abs=0.005)
+        assert figures["peak_mib"] > 50
+        assert figures["cpu_s"] > 0
+        assert figures["seconds"] > 0
+    assert (tmp_path / "features").stat().st_size > (tmp_path / "speech").stat().st_size / 4 > 10_000
 
 
 def test_memory_of_a_process_tree_is_at_least_its_own_and_at_most_what_is_resident() -> None:
