@@ -105,17 +105,23 @@ def mutants(seed: int) -> Iterator[Mutant]:
             number += 1
 
 
+def hear(path: Path, declared: Declared | None = None, cage: Cage = CAGE) -> tuple[str, ...]:
+    """Decode the file at `path` in a fork of this process and return its warnings; raises what `open_audio` does."""
+    with ExitStack() as stack:
+        resources = stack.enter_context(ExitStack())
+        file = stack.enter_context(path.open("rb"))
+        decoder = CagedDecoder(Request(file, LIMITS, declared), cage, resources, start=Fork)
+        reader = stack.enter_context(AudioReader(decoder, LIMITS, resources))
+        for _ in reader.blocks():
+            pass
+        return reader.warnings
+
+
 def decode(path: Path, declared: Declared | None) -> str:
     """What came of the file: `ok`, the code of its error, or in capitals with a colon what must not be."""
     began_s = time.monotonic()
     try:
-        with ExitStack() as stack:
-            resources = stack.enter_context(ExitStack())
-            file = stack.enter_context(path.open("rb"))
-            decoder = CagedDecoder(Request(file, LIMITS, declared), CAGE, resources, start=Fork)
-            with AudioReader(decoder, LIMITS, resources) as reader:
-                for _ in reader.blocks():
-                    pass
+        hear(path, declared)
         outcome = "ok"
     except DecoderCrash as error:
         outcome = f"CRASH: {error.detail}"
