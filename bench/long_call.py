@@ -14,7 +14,7 @@ import multiprocessing
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -109,16 +109,19 @@ def measure_all(lengths: Sequence[float], *, with_chain: bool) -> list[Row]:
     steps: dict[str, Work] = {"preprocess": run_preprocess, "features": run_features}
     if with_chain:
         steps["all five"] = run_chain
+    return [row for minutes in lengths for row in _measure_call(minutes, steps)]
+
+
+def _measure_call(minutes: float, steps: Mapping[str, Work]) -> list[Row]:
+    rows: list[Row] = []
     # A forked child would start with the memory of its parent.
     context = multiprocessing.get_context("spawn")
-    rows: list[Row] = []
-    for minutes in lengths:
-        with tempfile.TemporaryDirectory() as name:
-            repeat_call(minutes, Path(name) / "call.wav")
-            for step, work in steps.items():
-                with context.Pool(1) as pool:
-                    rows.append({"step": step, **pool.apply(measure, (work, Path(name)))})
-                progress(rows[-1])
+    with tempfile.TemporaryDirectory() as name:
+        repeat_call(minutes, Path(name) / "call.wav")
+        for step, work in steps.items():
+            with context.Pool(1) as pool:
+                rows.append({"step": step, **pool.apply(measure, (work, Path(name)))})
+            progress(rows[-1])
     return rows
 
 
