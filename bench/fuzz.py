@@ -19,16 +19,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, BinaryIO, Final
 
 import numpy as np
 
 from bench.mutations import mutate
 from bench.report import Report, publish
 from pipeline.audio import AudioReader, Cage, Declared, Limits
-from pipeline.audio.cage import CagedDecoder
+from pipeline.audio.cage import CagedDecoder, tell
 from pipeline.audio.confined import decode_stdin
-from pipeline.audio.opening import Request
 from pipeline.errors import DecoderCrash, InputError
 from tests.format_cases import CASES
 
@@ -46,12 +45,12 @@ class Fork:
 
     peak_kib = 0
 
-    def __init__(self, request: Request, told: str) -> None:
+    def __init__(self, file: BinaryIO, told: str) -> None:
         heard, said = os.pipe()
         self._status: int | None = None
         self._pid = os.fork()
         if self._pid == 0:
-            _decode_and_exit(request.file.fileno(), said, told)
+            _decode_and_exit(file.fileno(), said, told)
         os.close(said)
         self.stdout: IO[bytes] | None = open(heard, "rb")  # noqa: PTH123, SIM115  # a descriptor, closed by its owner
 
@@ -110,7 +109,7 @@ def hear(path: Path, declared: Declared | None = None, cage: Cage = CAGE) -> tup
     with ExitStack() as stack:
         resources = stack.enter_context(ExitStack())
         file = stack.enter_context(path.open("rb"))
-        decoder = CagedDecoder(Request(file, LIMITS, declared), cage, resources, start=Fork)
+        decoder = CagedDecoder(Fork(file, tell(LIMITS, declared, cage)), cage.silence_s, resources)
         reader = stack.enter_context(AudioReader(decoder, LIMITS, resources))
         for _ in reader.blocks():
             pass
