@@ -25,6 +25,7 @@ VoxqueueError
 │   ├── DeliveryNotFound          DELIVERY_NOT_FOUND
 │   ├── UrlNotAllowed             URL_NOT_ALLOWED
 │   ├── FetchFailed               FETCH_FAILED
+│   ├── ServerRefused             SERVER_REFUSED
 │   └── TooLarge                  TOO_LARGE
 ├── ConfigurationError    a setting is missing or wrong                 CONFIGURATION
 ├── DatabaseAway          the database does not answer (transient)      DATABASE_AWAY
@@ -33,6 +34,7 @@ VoxqueueError
 ├── Refused               too much is in flight; try again after retry_after_s
 │   ├── QuotaExceeded             QUOTA_EXCEEDED
 │   └── SystemFull                SYSTEM_FULL
+├── ServerAway            the Voxqueue server does not answer (transient) SERVER_AWAY
 └── Fenced                this worker no longer holds the step; it must stop and write nothing
 """
 
@@ -185,6 +187,12 @@ class FetchFailed(RequestError):
     code = "FETCH_FAILED"
 
 
+class ServerRefused(RequestError):
+    """The server refused the request."""
+
+    code = "SERVER_REFUSED"
+
+
 class TooLarge(RequestError):
     """It is larger than is allowed."""
 
@@ -245,6 +253,12 @@ class SystemFull(Refused):
     """The service has more work than it can do in time, or no room."""
 
     code = "SYSTEM_FULL"
+
+
+class ServerAway(TransientError, ConnectionError):
+    """The Voxqueue server does not answer."""
+
+    code = "SERVER_AWAY"
 
 
 class Fenced(VoxqueueError, RuntimeError):

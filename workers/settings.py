@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     s3_region: str = Field("", description="Its region; empty: AWS_REGION, or us-east-1.")
     s3_timeout_s: float = Field(30.0, gt=0, description="Longest wait for one answer of it.")
 
+    server: str = Field("", description="URL of a Voxqueue server; commands on jobs go there instead.")
+    key: str = Field("", description="API key for that server.")
+
     model: str = Field("tiny.en", description="`tiny.en` (comes with the package), a model folder, or a hub name.")
     model_sha256: str = Field("", description="Expected sha256 of the weights; empty: known or not checked.")
     language_model: Path | None = Field(None, description="KenLM file for CTC beam search.")
@@ -174,7 +177,7 @@ def read_settings(**overrides: object) -> Settings:
         first = error.errors()[0]
         variable = f"VOXQUEUE_{str(first['loc'][0]).upper()}"
         # A URL may hold a password.
-        shown = "" if variable.endswith("_URL") else f"={first['input']!r}"
+        shown = "" if variable.endswith(("_URL", "_KEY", "_SERVER")) else f"={first['input']!r}"
         message = f"{variable}{shown}: {str(first['msg']).removeprefix('Value error, ')}"
         raise ConfigurationError(message) from error
 

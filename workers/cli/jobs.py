@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.stages import Step
+from workers.cli.remote import open_door
 from workers.cli.session import open_client
 from workers.cli.sources import source_of
 from workers.cli.tables import job_document, print_job, print_jobs, print_json, write_file
@@ -21,6 +22,7 @@ from workers.cli.transcribe import (
     recording_options,
     split_roles,
 )
+from workers.remote import RemoteClient
 from workers.states import JobState
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
@@ -48,18 +50,20 @@ def submit(  # noqa: PLR0913, PLR0917  # each is an option of the command line
     """
     source = source_of(file)
     options = recording_options(hotword, encoding, sample_rate, channels)
-    with open_client() as client:
+    with open_door() as client:
         job = source.enqueue(client, options, roles=split_roles(roles), priority=priority, callback_url=callback)
     print_json(job_document(job)) if as_json else print(job.id)
 
 
 def status(job_id: Annotated[str, typer.Argument(metavar="[JOB]")] = "", as_json: AsJson = False) -> None:
     """Show a job and its steps, or without JOB how many steps are in each state."""
-    with open_client() as client:
+    with open_door() as client:
         if job_id:
             job = client.status(job_id)
             print_json(job_document(job)) if as_json else print_job(job)
             return
+        if isinstance(client, RemoteClient):
+            raise typer.BadParameter("a server tells of one job at a time: name it, or `list` them", param_hint="JOB")
         counts = client.runtime.jobs.counts()
     if as_json:
         print_json(counts)
@@ -74,7 +78,7 @@ def list_jobs(
     as_json: AsJson = False,
 ) -> None:
     """List the newest jobs."""
-    with open_client() as client:
+    with open_door() as client:
         jobs = client.recent(state, limit)
     print_json([job_document(job) for job in jobs]) if as_json else print_jobs(jobs)
 
@@ -91,7 +95,7 @@ def result(
     voxqueue result JOB --format vtt --out call.vtt
     """
     chosen = check_format("json" if as_json else output_format)
-    with open_client() as client:
+    with open_door() as client:
         text = client.rendered(job_id, chosen, version)
     if out is None:
         sys.stdout.write(text)
@@ -101,7 +105,7 @@ def result(
 
 def cancel(job_id: JobId, as_json: AsJson = False) -> None:
     """Cancel a job that has not ended."""
-    with open_client() as client:
+    with open_door() as client:
         done = client.cancel(job_id)
         job = client.status(job_id)
     print_json(job_document(job)) if as_json else print("canceled" if done else f"it had ended before: {job.state}")
@@ -113,7 +117,7 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Run an ended job again; what its earlier steps made is used again."""
-    with open_client() as client:
+    with open_door() as client:
         job = client.retry(job_id, from_step)
     print_json(job_document(job)) if as_json else print(job.state)
 

@@ -26,8 +26,15 @@ from workers.cli import (
     webhooks,
 )
 from workers.cli.outcome import exit_status
+from workers.cli.remote import name_server
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the trace of an error.")]
+
+Server = Annotated[
+    str | None,
+    typer.Option(help="URL of a server: submit, transcribe, status, result, list, cancel and retry go there."),
+]
+Key = Annotated[str | None, typer.Option(help="API key for it; better in VOXQUEUE_KEY, which `ps` does not show.")]
 
 _HELP = """\
 Speech-to-text for phone calls, in the background.
@@ -81,8 +88,9 @@ app.add_typer(quarantine.app, name="quarantine")
 
 
 @app.callback()
-def program(verbose: Verbose = False) -> None:
+def program(verbose: Verbose = False, server: Server = None, key: Key = None) -> None:  # noqa: ARG001  # see _Program
     """What holds for every command."""
+    name_server(server, key)
 
 
 def main() -> None:

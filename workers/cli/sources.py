@@ -11,6 +11,7 @@ from pipeline.options import JobOptions
 from workers.client import Client, JobDetails, Roles
 from workers.errors import FileNotReadable
 from workers.jobs import JobStatus
+from workers.remote import RemoteClient
 from workers.sources import Source, is_remote, name_of
 
 STANDARD_INPUT = "-"
@@ -24,7 +25,7 @@ class Named:
     name: str
 
     def enqueue(
-        self, client: Client, options: JobOptions, *, roles: Roles = (), **details: Unpack[JobDetails]
+        self, client: Client | RemoteClient, options: JobOptions, *, roles: Roles = (), **details: Unpack[JobDetails]
     ) -> JobStatus:
         """Hand it in; raises as `Client.enqueue` does."""
         details["file_name"] = self.name

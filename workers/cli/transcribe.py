@@ -10,10 +10,10 @@ from pipeline.options import JobOptions
 from pipeline.render import OutputFormat
 from workers.cli.outcome import Exit, exit_status_of
 from workers.cli.progress import make_progress
-from workers.cli.session import WorkingSession
+from workers.cli.remote import AnyClient, working_session
 from workers.cli.sources import source_of
 from workers.cli.tables import write_file
-from workers.client import Client, check_options
+from workers.client import check_options
 from workers.jobs import JobStatus
 from workers.states import JobState
 
@@ -78,7 +78,7 @@ def transcribe(  # noqa: PLR0913, PLR0917  # each is an option of the command li
     paths = [out / f"{Path(each.name).stem}{SUFFIXES[chosen]}" if out else None for each in sources]
     if out and len(set(paths)) < len(paths):
         raise typer.BadParameter("two recordings of one name would be written to one file", param_hint="--out")
-    with WorkingSession() as session:
+    with working_session() as session:
         made = [each.enqueue(session.client, options, roles=names) for each in sources]
         jobs: dict[str, JobStatus] = {}
         with make_progress(is_wanted=not as_json) as progress:
@@ -93,7 +93,7 @@ def transcribe(  # noqa: PLR0913, PLR0917  # each is an option of the command li
         raise typer.Exit(status)
 
 
-def deliver(client: Client, job: JobStatus, output_format: OutputFormat, path: Path | None) -> None:
+def deliver(client: AnyClient, job: JobStatus, output_format: OutputFormat, path: Path | None) -> None:
     """Print the transcript of a job that has ended, or write it and print its path; print why there is none."""
     if job.state is not JobState.COMPLETED:
         print(f"error {job.error_code or job.state.upper()}: {job.file_name}: {job.error_message}", file=sys.stderr)

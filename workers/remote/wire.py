@@ -1,0 +1,147 @@
+"""What goes over the wire, in the words of the client: jobs, events and errors from JSON, requests to JSON."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pipeline.errors import InvalidOptions, VoxqueueError
+from pipeline.options import JobOptions
+from pipeline.stages import Step
+from workers.errors import ServerAway, ServerRefused
+from workers.jobs import JobStatus, StepStatus
+from workers.states import FINAL_JOB_STATES, JobState, StepState
+
+_FINAL_KINDS = frozenset(f"job.{state}" for state in FINAL_JOB_STATES)
+# What the server calls by another name than the client.
+_NAMES = {"annotations": "metadata"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the server answered; names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def document(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            ServerAway: it is none, so something else answers at this address.
+        """
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise ServerAway("the answer is no JSON: is this a Voxqueue server?") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An event of a job; `progress` tells by step how far it is, 0 to 1, and has no id."""
+
+    id: int | None
+    kind: str
+    step: Step | None = None
+    reason: str | None = None
+    progress: Mapping[str, float] | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job has ended."""
+        return self.kind in _FINAL_KINDS
+
+
+def heard_of(kind: str, data: str) -> Heard:
+    """An event as the stream tells it."""
+    document = json.loads(data)
+    if kind == "progress":
+        return Heard(None, kind, progress=document["steps"])
+    step = document.get("step")
+    return Heard(document["id"], kind, Step(step) if step else None, document.get("reason"))
+
+
+def job_of(document: Mapping[str, Any]) -> JobStatus:
+    """A job as the server shows it. Whose it is, the server does not say: it is the key's."""
+    code, message = _error(document)
+    return JobStatus(
+        id=document["id"],
+        state=JobState(document["status"]),
+        tenant="",
+        file_name=document["file_name"],
+        version=document["version"],
+        duration_s=document["duration_s"],
+        created_at=_seconds(document["created_at"]) or 0.0,
+        started_at=_seconds(document["started_at"]),
+        ended_at=_seconds(document["ended_at"]),
+        error_code=code,
+        error_message=message,
+        external_id=document["external_id"],
+        annotations=document["metadata"],
+        steps=tuple(map(_step_of, document["steps"])),
+        priority=document["priority"],
+        tags=tuple(document["tags"]),
+    )
+
+
+def config_of(options: JobOptions, details: Mapping[str, Any]) -> dict[str, Any]:
+    """What is wanted of a recording, as the server reads it.
+
+    Raises:
+        InvalidOptions: a tenant is named, which the key decides.
+    """
+    if "tenant" in details:
+        raise InvalidOptions("the tenant is that of the API key")
+    config = {_NAMES.get(name, name): value for name, value in details.items() if value is not None}
+    if "tags" in config:
+        config["tags"] = sorted(config["tags"])
+    return {**config, "options": options.model_dump(mode="json", exclude_defaults=True)}
+
+
+def error_of(reply: Reply) -> VoxqueueError:
+    """The error that an answer tells of: the same class as in process, where the client knows it by its code."""
+    try:
+        problem = json.loads(reply.body)
+        code, detail = str(problem["code"]), str(problem.get("detail", ""))
+    except (ValueError, KeyError, TypeError):
+        return ServerAway(f"it answered {reply.status}: is this a Voxqueue server?")
+    known = {kind.code: kind for kind in _kinds(VoxqueueError)}
+    if code not in known:
+        return ServerRefused(f"{code}: {detail}")
+    # The server's sentence holds the class's own: only what stands in brackets behind it is particular to this case.
+    particular = detail.removeprefix(known[code]().sentence).strip()
+    return known[code](particular[1:-1] if particular.startswith("(") else particular)
+
+
+def _kinds(kind: type[VoxqueueError]) -> Iterator[type[VoxqueueError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _kinds(each)
+
+
+def _step_of(document: Mapping[str, Any]) -> StepStatus:
+    code, message = _error(document)
+    return StepStatus(
+        name=Step(document["name"]),
+        state=StepState(document["status"]),
+        attempt=document["attempt"],
+        progress=document["progress"],
+        ready_at=_seconds(document["queued_at"]),
+        started_at=_seconds(document["started_at"]),
+        ended_at=_seconds(document["ended_at"]),
+        worker=document["worker"],
+        error_code=code,
+        error_message=message,
+    )
+
+
+def _error(document: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    error = document["error"] or {}
+    return error.get("code"), error.get("message")
+
+
+def _seconds(moment: str | None) -> float | None:
+    return None if moment is None else datetime.fromisoformat(moment).timestamp()
