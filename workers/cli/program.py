@@ -26,7 +26,7 @@ from workers.cli import (
     webhooks,
 )
 from workers.cli.outcome import exit_status
-from workers.cli.remote import name_server
+from workers.cli.remote import REMOTE, name_server
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the trace of an error.")]
 
@@ -88,8 +88,15 @@ app.add_typer(quarantine.app, name="quarantine")
 
 
 @app.callback()
-def program(verbose: Verbose = False, server: Server = None, key: Key = None) -> None:  # noqa: ARG001  # see _Program
+def program(
+    context: typer.Context,
+    verbose: Verbose = False,  # noqa: ARG001  # see _Program
+    server: Server = None,
+    key: Key = None,
+) -> None:
     """What holds for every command."""
+    if server is not None and context.invoked_subcommand not in REMOTE:
+        raise typer.BadParameter(f"only {', '.join(sorted(REMOTE))} go to a server", param_hint="--server")
     name_server(server, key)
 
 

@@ -15,6 +15,9 @@ from workers.settings import Settings, settings
 
 AnyClient = Client | RemoteClient
 
+REMOTE = frozenset({"submit", "transcribe", "status", "result", "list", "cancel", "retry"})
+"""The commands that can work with a server."""
+
 _LOOK_S = 1.0
 # What the command line says goes before the environment, for the time of the command.
 _NAMED: ContextVar[dict[str, str]] = ContextVar("_NAMED", default={})  # noqa: B039  # never changed, only replaced

@@ -122,9 +122,10 @@ class RemoteClient:
                         _check_end(Reply(answer.status_code, answer.headers, answer.read()))
                         return
                     for each in httpx2.EventSource(answer):
-                        heard = heard_of(each.event, each.data)
-                        failures, after = 0, heard.id or after
-                        yield heard
+                        failures = 0
+                        if heard := heard_of(each.event, each.data):
+                            after = heard.id or after
+                            yield heard
             except httpx2.TransportError:
                 failures += 1
             time.sleep(_RECONNECT_S)
@@ -229,9 +230,10 @@ class AsyncRemoteClient:
                         _check_end(Reply(answer.status_code, answer.headers, await answer.aread()))
                         return
                     async for each in httpx2.EventSource(answer):
-                        heard = heard_of(each.event, each.data)
-                        failures, after = 0, heard.id or after
-                        yield heard
+                        failures = 0
+                        if heard := heard_of(each.event, each.data):
+                            after = heard.id or after
+                            yield heard
             except httpx2.TransportError:
                 failures += 1
             await asyncio.sleep(_RECONNECT_S)

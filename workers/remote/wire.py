@@ -55,8 +55,10 @@ class Heard:
         return self.kind in _FINAL_KINDS
 
 
-def heard_of(kind: str, data: str) -> Heard:
-    """An event as the stream tells it."""
+def heard_of(kind: str, data: str) -> Heard | None:
+    """An event as the stream tells it; None for a message that says nothing of the job."""
+    if not data:
+        return None
     document = json.loads(data)
     if kind == "progress":
         return Heard(None, kind, progress=document["steps"])

@@ -80,11 +80,15 @@ def test_a_job_that_failed_says_why() -> None:
 
 def test_events_are_told_apart_from_progress() -> None:
     done = heard_of("step.done", '{"id": 5, "job_id": "7", "kind": "step.done", "step": "decode", "reason": null}')
+    assert done is not None
     assert (done.id, done.step, done.is_final) == (5, Step.DECODE, False)
     moved = heard_of("progress", '{"job_id": "7", "steps": {"inference": 0.5}}')
+    assert moved is not None
     assert (moved.id, moved.progress, moved.is_final) == (None, {"inference": 0.5}, False)
     ended = heard_of("job.failed", '{"id": 6, "job_id": "7", "step": null, "reason": "DECODE_ERROR"}')
+    assert ended is not None
     assert (ended.is_final, ended.reason) == (True, "DECODE_ERROR")
+    assert heard_of("message", "") is None
 
 
 @pytest.mark.parametrize(
