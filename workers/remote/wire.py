@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.errors import InvalidOptions, VoxqueueError
 from pipeline.options import JobOptions
 from pipeline.stages import Step
-from workers.errors import ServerAway, ServerRefused
+from workers.errors import Refused, ServerAway, ServerRefused
 from workers.jobs import JobStatus, StepStatus
 from workers.states import FINAL_JOB_STATES, JobState, StepState
 
@@ -111,11 +111,16 @@ def error_of(reply: Reply) -> VoxqueueError:
     except (ValueError, KeyError, TypeError):
         return ServerAway(f"it answered {reply.status}: is this a Voxqueue server?")
     known = {kind.code: kind for kind in _kinds(VoxqueueError)}
-    if code not in known:
+    kind = known.get(code)
+    if kind is None:
         return ServerRefused(f"{code}: {detail}")
     # The server's sentence holds the class's own: only what stands in brackets behind it is particular to this case.
-    particular = detail.removeprefix(known[code]().sentence).strip()
-    return known[code](particular[1:-1] if particular.startswith("(") else particular)
+    particular = detail.removeprefix((kind.__doc__ or "").splitlines()[0]).strip()
+    told = particular[1:-1] if particular.startswith("(") else particular
+    if issubclass(kind, Refused):
+        asked = reply.headers.get("retry-after", "")
+        return kind(told.partition("; again in")[0], float(asked) if asked.isdecimal() else 1.0)
+    return kind(told)
 
 
 def _kinds(kind: type[VoxqueueError]) -> Iterator[type[VoxqueueError]]:

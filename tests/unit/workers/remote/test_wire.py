@@ -1,6 +1,7 @@
 """Jobs, events and errors come out of JSON as what they were before."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from pipeline.errors import CorruptHeader, EmptyUpload, InvalidOptions
 from pipeline.options import JobOptions
 from pipeline.stages import STEPS, Step
-from workers.errors import IdempotencyConflict, JobNotFound, ServerAway, ServerRefused, UrlNotAllowed
+from workers.errors import IdempotencyConflict, JobNotFound, ServerAway, ServerRefused, SystemFull, UrlNotAllowed
 from workers.remote.wire import Reply, config_of, error_of, heard_of, job_of
 from workers.states import JobState, StepState
 
@@ -106,6 +107,13 @@ def test_an_error_is_the_one_that_it_would_have_been_in_process(error: Exception
     told = error_of(problem(422, error.code, error.sentence))  # type: ignore[attr-defined]  # each has them
     assert type(told) is type(error)
     assert str(told) == str(error)
+
+
+def test_a_refusal_of_the_moment_says_when_to_come_again() -> None:
+    full = SystemFull("900 jobs wait", 30)
+    told = error_of(replace(problem(503, full.code, full.sentence), headers={"retry-after": "30"}))
+    assert isinstance(told, SystemFull)
+    assert (told.retry_after_s, told.sentence) == (30, full.sentence)
 
 
 def test_an_error_that_the_client_does_not_know_keeps_its_code_and_sentence() -> None:
