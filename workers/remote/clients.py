@@ -88,17 +88,17 @@ class RemoteClient:
         """The job once it has ended, well or not."""
         return self._run(verbs.wait(job_id, timeout_s))
 
-    def result(self, job_id: str) -> Transcript:
+    def result(self, job_id: str, version: int | None = None) -> Transcript:
         """The transcript."""
-        return from_json(self.document(job_id))
+        return from_json(self.document(job_id, version))
 
-    def document(self, job_id: str) -> str:
+    def document(self, job_id: str, version: int | None = None) -> str:
         """The transcript as the canonical JSON document."""
-        return self.rendered(job_id, "json")
+        return self.rendered(job_id, "json", version)
 
-    def rendered(self, job_id: str, output_format: OutputFormat) -> str:
+    def rendered(self, job_id: str, output_format: OutputFormat, version: int | None = None) -> str:
         """The transcript in a format."""
-        return self._run(verbs.rendered(job_id, output_format))
+        return self._run(verbs.rendered(job_id, output_format, version))
 
     def cancel(self, job_id: str) -> bool:
         """Cancel a job; False when it had ended before."""
@@ -196,17 +196,17 @@ class AsyncRemoteClient:
         """The job once it has ended, well or not."""
         return await self._run(verbs.wait(job_id, timeout_s))
 
-    async def result(self, job_id: str) -> Transcript:
+    async def result(self, job_id: str, version: int | None = None) -> Transcript:
         """The transcript."""
-        return from_json(await self.document(job_id))
+        return from_json(await self.document(job_id, version))
 
-    async def document(self, job_id: str) -> str:
+    async def document(self, job_id: str, version: int | None = None) -> str:
         """The transcript as the canonical JSON document."""
-        return await self.rendered(job_id, "json")
+        return await self.rendered(job_id, "json", version)
 
-    async def rendered(self, job_id: str, output_format: OutputFormat) -> str:
+    async def rendered(self, job_id: str, output_format: OutputFormat, version: int | None = None) -> str:
         """The transcript in a format."""
-        return await self._run(verbs.rendered(job_id, output_format))
+        return await self._run(verbs.rendered(job_id, output_format, version))
 
     async def cancel(self, job_id: str) -> bool:
         """Cancel a job; False when it had ended before."""

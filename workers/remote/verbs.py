@@ -115,9 +115,12 @@ def wait(job_id: str, timeout_s: float | None) -> Verb[JobStatus]:
             raise WaitTimeout(f"job {job_id} is {job.state}")
 
 
-def rendered(job_id: str, output_format: str) -> Verb[str]:
-    """The transcript in a format."""
-    reply = yield from ask(Call("GET", job_path(job_id, "/transcript"), {"format": output_format}))
+def rendered(job_id: str, output_format: str, version: int | None = None) -> Verb[str]:
+    """The transcript in a format: the newest, or an earlier version."""
+    params: dict[str, str | int | float] = {"format": output_format}
+    if version is not None:
+        params["version"] = version
+    reply = yield from ask(Call("GET", job_path(job_id, "/transcript"), params))
     return str(reply.body.decode())
 
 

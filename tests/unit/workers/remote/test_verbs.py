@@ -143,3 +143,4 @@ def test_a_transcript_is_asked_for_in_its_format() -> None:
     text, calls, _ = talk(verbs.rendered("7", "srt"), [Reply(200, {}, "é".encode())])
     assert text == "é"
     assert (calls[0].path, calls[0].params) == ("/v1/jobs/7/transcript", {"format": "srt"})
+    assert talk(verbs.rendered("7", "srt", 2), [Reply(200, {}, b"")])[1][0].params == {"format": "srt", "version": 2}
