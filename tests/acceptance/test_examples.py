@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx2
 import pytest
@@ -50,14 +52,23 @@ def example(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Example]
             "CALLBACK_URL": f"http://127.0.0.1:{port}/hooks/voxqueue",
         }
         command = [sys.executable, str(ROOT / "examples" / request.param / "app.py"), str(port)]
-        with subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=tmp_path) as process:
-            try:
-                wait_until(lambda: _answers(port) or process.poll() is not None, timeout_s=120)
-                assert process.poll() is None, (tmp_path / "app.log").read_text()
-                with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
-                    yield Example(http, client)
-            finally:
-                process.terminate()
+        with (
+            _running(command, environment, log),
+            httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
+        ):
+            yield Example(http, client)
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str], log: IO[str]) -> Iterator[None]:
+    with subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=ROOT / "tests") as process:
+        try:
+            wait_until(lambda: _answers(int(command[-1])) or process.poll() is not None, timeout_s=120)
+            log.seek(0)
+            assert process.poll() is None, log.read()
+            yield
+        finally:
+            process.terminate()
 
 
 def _answers(port: int) -> bool:

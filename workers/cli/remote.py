@@ -73,16 +73,19 @@ class RemoteSession:
                 yield from self._listen(next(iter(running)))
                 return
             while running:
-                for job_id in tuple(running):
-                    job = self.client.status(job_id)
-                    if job.is_final:
-                        del running[job_id]
-                    yield job
+                yield from self._look(running)
                 time.sleep(_LOOK_S * max(bool(running), len(running) / 10))
         except KeyboardInterrupt:
             for job_id in running:
                 self.client.cancel(job_id)
             raise
+
+    def _look(self, running: dict[str, None]) -> Iterator[JobStatus]:
+        for job_id in tuple(running):
+            job = self.client.status(job_id)
+            if job.is_final:
+                del running[job_id]
+            yield job
 
     def _listen(self, job_id: str) -> Iterator[JobStatus]:
         job = self.client.status(job_id)

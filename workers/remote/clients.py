@@ -117,19 +117,26 @@ class RemoteClient:
         failures = 0
         while failures <= _RECONNECTS:
             try:
-                with self._http.stream("GET", job_path(job_id, "/events"), headers=_since(after)) as answer:
-                    if answer.status_code != httpx2.codes.OK:
-                        _check_end(Reply(answer.status_code, answer.headers, answer.read()))
+                for heard in self._listen(job_id, after):
+                    if heard is None:
                         return
-                    for each in httpx2.EventSource(answer):
-                        failures = 0
-                        if heard := heard_of(each.event, each.data):
-                            after = heard.id or after
-                            yield heard
+                    failures, after = 0, heard.id or after
+                    yield heard
             except httpx2.TransportError:
                 failures += 1
             time.sleep(_RECONNECT_S)
         raise ServerAway(f"the events of job {job_id} broke off")
+
+    def _listen(self, job_id: str, after: int) -> Iterator[Heard | None]:
+        # None at the end: the job has ended and everything was heard. A stream that only breaks off ends without.
+        with self._http.stream("GET", job_path(job_id, "/events"), headers=_since(after)) as answer:
+            if answer.status_code != httpx2.codes.OK:
+                _check_end(Reply(answer.status_code, answer.headers, answer.read()))
+                yield None
+                return
+            for each in httpx2.EventSource(answer):
+                if heard := heard_of(each.event, each.data):
+                    yield heard
 
     def _run(self, verb: Verb[Result]) -> Result:
         try:
@@ -225,19 +232,26 @@ class AsyncRemoteClient:
         failures = 0
         while failures <= _RECONNECTS:
             try:
-                async with self._http.stream("GET", job_path(job_id, "/events"), headers=_since(after)) as answer:
-                    if answer.status_code != httpx2.codes.OK:
-                        _check_end(Reply(answer.status_code, answer.headers, await answer.aread()))
+                async for heard in self._listen(job_id, after):
+                    if heard is None:
                         return
-                    async for each in httpx2.EventSource(answer):
-                        failures = 0
-                        if heard := heard_of(each.event, each.data):
-                            after = heard.id or after
-                            yield heard
+                    failures, after = 0, heard.id or after
+                    yield heard
             except httpx2.TransportError:
                 failures += 1
             await asyncio.sleep(_RECONNECT_S)
         raise ServerAway(f"the events of job {job_id} broke off")
+
+    async def _listen(self, job_id: str, after: int) -> AsyncIterator[Heard | None]:
+        # None at the end: the job has ended and everything was heard. A stream that only breaks off ends without.
+        async with self._http.stream("GET", job_path(job_id, "/events"), headers=_since(after)) as answer:
+            if answer.status_code != httpx2.codes.OK:
+                _check_end(Reply(answer.status_code, answer.headers, await answer.aread()))
+                yield None
+                return
+            async for each in httpx2.EventSource(answer):
+                if heard := heard_of(each.event, each.data):
+                    yield heard
 
     async def _run(self, verb: Verb[Result]) -> Result:
         try:
