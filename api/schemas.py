@@ -32,6 +32,9 @@ class JobConfig(BaseModel):
     metadata: dict[str, JsonValue] = Field({}, description="Anything; comes back as it is.")
     tags: tuple[Tag, ...] = Field((), max_length=32, description="Lists can be filtered by them.")
     expires_in_s: float | None = Field(None, gt=0, le=1e9, description="A job that has not ended by then is given up.")
+    callback_url: Annotated[Text, Field(max_length=2048)] | None = Field(
+        None, description="An https:// URL that is told how the job ended, as a signed webhook."
+    )
 
     @property
     def job_options(self) -> JobOptions:

@@ -137,6 +137,7 @@ def _enqueue(caller: Caller, file: IO[bytes] | None, name: str, wanted: tuple[Jo
         tags=config.tags,
         idempotency_key=key,
         expires_in_s=config.expires_in_s,
+        callback_url=config.callback_url,
     )
     client = caller.services.client
     if file is None:

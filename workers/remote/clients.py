@@ -118,22 +118,19 @@ class RemoteClient:
         while failures <= _RECONNECTS:
             try:
                 for heard in self._listen(job_id, after):
-                    if heard is None:
-                        return
                     failures, after = 0, heard.id or after
                     yield heard
+            except _AllHeardError:
+                return
             except httpx2.TransportError:
                 failures += 1
             time.sleep(_RECONNECT_S)
         raise ServerAway(f"the events of job {job_id} broke off")
 
-    def _listen(self, job_id: str, after: int) -> Iterator[Heard | None]:
-        # None at the end: the job has ended and everything was heard. A stream that only breaks off ends without.
+    def _listen(self, job_id: str, after: int) -> Iterator[Heard]:
         with self._http.stream("GET", job_path(job_id, "/events"), headers=_since(after)) as answer:
             if answer.status_code != httpx2.codes.OK:
                 _check_end(Reply(answer.status_code, answer.headers, answer.read()))
-                yield None
-                return
             for each in httpx2.EventSource(answer):
                 if heard := heard_of(each.event, each.data):
                     yield heard
@@ -233,22 +230,19 @@ class AsyncRemoteClient:
         while failures <= _RECONNECTS:
             try:
                 async for heard in self._listen(job_id, after):
-                    if heard is None:
-                        return
                     failures, after = 0, heard.id or after
                     yield heard
+            except _AllHeardError:
+                return
             except httpx2.TransportError:
                 failures += 1
             await asyncio.sleep(_RECONNECT_S)
         raise ServerAway(f"the events of job {job_id} broke off")
 
-    async def _listen(self, job_id: str, after: int) -> AsyncIterator[Heard | None]:
-        # None at the end: the job has ended and everything was heard. A stream that only breaks off ends without.
+    async def _listen(self, job_id: str, after: int) -> AsyncIterator[Heard]:
         async with self._http.stream("GET", job_path(job_id, "/events"), headers=_since(after)) as answer:
             if answer.status_code != httpx2.codes.OK:
                 _check_end(Reply(answer.status_code, answer.headers, await answer.aread()))
-                yield None
-                return
             async for each in httpx2.EventSource(answer):
                 if heard := heard_of(each.event, each.data):
                     yield heard
@@ -290,7 +284,9 @@ def _since(after: int) -> dict[str, str]:
     return {"Last-Event-ID": str(after), "Accept": "text/event-stream"}
 
 
+class _AllHeardError(Exception):
+    """The job has ended and everything was heard, which a stream that only breaks off does not say."""
+
+
 def _check_end(reply: Reply) -> None:
-    # 204: the job has ended and everything was heard.
-    if reply.status >= httpx2.codes.BAD_REQUEST:
-        raise error_of(reply)
+    raise error_of(reply) if reply.status >= httpx2.codes.BAD_REQUEST else _AllHeardError

@@ -110,7 +110,8 @@ def error_of(reply: Reply) -> VoxqueueError:
         code, detail = str(problem["code"]), str(problem.get("detail", ""))
     except (ValueError, KeyError, TypeError):
         return ServerAway(f"it answered {reply.status}: is this a Voxqueue server?")
-    known = {kind.code: kind for kind in _kinds(VoxqueueError)}
+    # Not those of a server that runs in the same process: elsewhere they are unknown, and should be here.
+    known = {kind.code: kind for kind in _kinds(VoxqueueError) if kind.__module__.startswith(("pipeline.", "workers."))}
     kind = known.get(code)
     if kind is None:
         return ServerRefused(f"{code}: {detail}")
