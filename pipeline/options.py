@@ -133,6 +133,9 @@ class DecodeOptions(Options):
     beam_width: int = Field(5, ge=1, le=500, description="CTC beam width.")
     hotwords: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field((), max_length=500)
     hotword_weight: float = Field(10.0, ge=0, le=100)
+    language_model: Literal["general", "none"] | None = Field(
+        None, description="For CTC models: of English, or none at all; default: what the worker was given."
+    )
 
 
 class FormatOptions(Options):

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
 
     model: str = Field("tiny.en", description="`tiny.en` (comes with the package), a model folder, or a hub name.")
     model_sha256: str = Field("", description="Expected sha256 of the weights; empty: known or not checked.")
-    language_model: Path | None = Field(None, description="KenLM file for CTC beam search.")
+    language_model: Path | None = Field(None, description="For CTC: `general` (comes along), an ARPA or KenLM file.")
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compute_type: str = Field("default", description="int8, float16, float32, ...; default: what suits the device.")
     threads: int = Field(0, ge=0, description="Threads of the acoustic model; 0: all cores.")

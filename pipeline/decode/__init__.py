@@ -7,6 +7,7 @@ from pipeline.decode.attention import AttentionDecoder
 from pipeline.decode.ctc import CtcDecoder
 from pipeline.decode.greedy import GreedyDecoder
 from pipeline.decode.labels import CtcLabels
+from pipeline.decode.language import GENERAL
 from pipeline.options import DecodeOptions
 from pipeline.spec import CtcVocabulary, ModelSpec
 from pipeline.values import Emissions, Stream, WordSegment
@@ -26,7 +27,9 @@ class Decoder(Protocol):
 
 
 def load_decoder(folder: Path, spec: ModelSpec, options: DecodeOptions, lm: Path | None = None) -> Decoder:
-    """The decoder for the model in `folder`; `lm` is a KenLM file (ARPA or binary) for models of the CTC family.
+    """The decoder for the model in `folder`; `lm`, for CTC models, is `general` or a file of ARPA or KenLM.
+
+    The options may choose another language model than `lm`.
 
     A beam of width 1 with neither a language model nor hotwords is best-path decoding.
 
@@ -34,6 +37,8 @@ def load_decoder(folder: Path, spec: ModelSpec, options: DecodeOptions, lm: Path
         ModelNotFound: no tokenizer in `folder`, or no such language model, or kenlm is not installed.
         ModelMismatch: a language model was given for an attention model.
     """
+    if options.language_model is not None:
+        lm = None if options.language_model == "none" else Path(GENERAL)
     if not isinstance(spec.vocabulary, CtcVocabulary):
         return AttentionDecoder.load(folder, spec, options, lm)
     labels = CtcLabels.of(spec.vocabulary)

@@ -1,9 +1,8 @@
-"""CTC beam search with pyctcdecode: hotwords and an optional KenLM language model."""
+"""CTC beam search with pyctcdecode: hotwords and an optional language model."""
 
 import importlib
 import logging
 import weakref
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from pipeline.decode.alignment import align
 from pipeline.decode.labels import PIECE_START, CtcLabels, in_case_of, timed_word
-from pipeline.errors import ModelNotFound
+from pipeline.decode.language import load_language_model
 from pipeline.options import DecodeOptions
 from pipeline.values import Emissions, WordSegment
 
@@ -32,7 +31,7 @@ class CtcDecoder:
         # Made without `build_alphabet`, which would guess from the labels what the model's own files say.
         texts = [PIECE_START + _INVISIBLE if text == PIECE_START else text for text in labels.texts]
         alphabet = library.Alphabet(texts, labels.pieces)
-        self._search = library.BeamSearchDecoderCTC(alphabet, _language_model(lm) if lm else None)
+        self._search = library.BeamSearchDecoderCTC(alphabet, load_language_model(lm) if lm else None)
         # The library keeps the model in a table of its class until it is told otherwise.
         weakref.finalize(self, self._search.cleanup)
 
@@ -61,18 +60,3 @@ def _pyctcdecode() -> Any:
         return importlib.import_module("pyctcdecode")
     finally:
         logger.setLevel(level)
-
-
-@lru_cache(maxsize=2)
-def _language_model(path: Path) -> Any:
-    """The KenLM model in `path`, loaded once a process: it may be gigabytes."""
-    if not path.is_file():
-        raise ModelNotFound(f"no language model {path}")
-    try:
-        kenlm = importlib.import_module("kenlm")
-    except ImportError as error:
-        raise ModelNotFound("a language model needs kenlm: install voxqueue[lm]") from error
-    models = importlib.import_module("pyctcdecode.language_model")
-    # A binary model doesn't list its words; without them every beginning of a word is taken to be possible.
-    unigrams = models.load_unigram_set_from_arpa(str(path)) if path.suffix == ".arpa" else None
-    return models.LanguageModel(kenlm.Model(str(path)), unigrams)

@@ -126,16 +126,16 @@ def redecode(
     job_id: JobId,
     hotword: Hotwords = None,
     hotword_weight: Annotated[float | None, typer.Option(min=0, max=100, help="How much a hotword is worth.")] = None,
-    beam_width: Annotated[int | None, typer.Option(min=1, max=500, help="Of CTC models.")] = None,
+    language_model: Annotated[str | None, typer.Option("--lm", help="For CTC models: `general` or `none`.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Decode an ended job again with other hotwords; prints the version of the transcript that comes of it.
+    """Decode an ended job again with other words in mind; prints the version of the transcript that comes of it.
 
     The model does not run again. Earlier versions stay: `voxqueue result JOB --version 1`.
 
-    voxqueue redecode JOB --hotword "Acme Corp" --hotword Zyrtec
+    voxqueue redecode JOB --hotword "Acme Corp" --hotword Zyrtec --lm general
     """
-    given = {"hotword_weight": hotword_weight, "beam_width": beam_width}
+    given = {"hotword_weight": hotword_weight, "language_model": language_model}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with open_client() as client:
         job = client.redecode(job_id, {"hotwords": tuple(hotword or ()), **options})

@@ -23,8 +23,8 @@ from pipeline.format.punctuation.features import NOTHING, TURN_END, folded, piec
 MARKS = ("", ",", ".", "?")
 FILES: Mapping[str, str] = MappingProxyType(
     {
-        "tagger.onnx": "ef4407134947403132c512ab191affa55529ebc2214eb0165c8023c839bddd3f",
-        "words.npz": "ce698a647dc77d2bcd9b6f4db07583788f96aa92396d6250cda0b13ae11e06db",
+        "tagger.onnx": "8e64962223dc2dd381f1d7f842eff6aabc352b31864e1017f8eb2ebddd46ae23",
+        "words.npz": "a8b3a6c952cca8891c076f12dd17b757c70c28ec48ec87bacb8be993f2003dea",
     }
 )
 """The files of the tagger and their SHA-256."""

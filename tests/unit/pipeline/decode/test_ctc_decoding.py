@@ -156,7 +156,6 @@ ngram 2=2
 
 
 def test_a_language_model_decides_where_the_sound_is_ambiguous(tmp_path: Path) -> None:
-    pytest.importorskip("kenlm", reason="the extra `lm` is not installed")
     lm = tmp_path / "tiny.arpa"
     lm.write_text(ARPA, encoding="utf-8")
     assert texts(CtcDecoder(CHARACTERS, DecodeOptions(), lm).decode(_cat_or_cap())) == ["the", "cap"]

@@ -112,7 +112,7 @@ def test_hotwords_are_heard_in_the_case_that_the_model_writes() -> None:
 def test_a_language_model_without_its_library_says_what_to_install(tmp_path: Path) -> None:
     vocabulary = CtcVocabulary(("<pad>", "|", "a"), 0, frozenset({0}), "|")
     spec = ModelSpec("m", "en", RawWaveform(), vocabulary, FRAME_S, pads_freely=True)
-    lm = tmp_path / "tiny.arpa"
+    lm = tmp_path / "tiny.binary"
     lm.touch()
     with pytest.raises(ModelNotFound, match=r"voxqueue\[lm\]"):
         load_decoder(tmp_path, spec, DecodeOptions(beam_width=1), lm)

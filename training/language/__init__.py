@@ -1,0 +1,1 @@
+"""How the general English language model was made."""
