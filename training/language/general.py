@@ -99,7 +99,8 @@ def convert(source: Path, out: Path) -> str:
 
 def _planes(numbers: Ints) -> NDArray[np.uint8]:
     steps = np.diff(numbers, prepend=0) % (1 << 24)
-    return np.stack([(steps >> 8 * byte) & 0xFF for byte in range(3)]).astype(np.uint8)
+    planes: NDArray[np.uint8] = np.stack([(steps >> 8 * byte) & 0xFF for byte in range(3)]).astype(np.uint8)
+    return planes
 
 
 def _in_classes(name: str, table: str, values: Floats) -> dict[str, NDArray[np.uint8] | Floats]:

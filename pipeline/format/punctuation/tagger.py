@@ -5,6 +5,7 @@ table for each of the frequent words, and the mean of the rows of its pieces for
 """
 
 import hashlib
+import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -14,7 +15,6 @@ from io import BytesIO
 from types import MappingProxyType
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelMismatch, ModelNotFound
@@ -55,6 +55,8 @@ class Tagger:
     """A loaded tagger; it keeps nothing from one text to the next but the vectors of words."""
 
     def __init__(self, network: bytes, tables: bytes) -> None:
+        # Only now: whoever hands in jobs and reads transcripts imports the rules of formatting, but tags nothing.
+        onnxruntime = importlib.import_module("onnxruntime")
         options = onnxruntime.SessionOptions()
         options.inter_op_num_threads = options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])

@@ -141,7 +141,7 @@ def test_unknown_beginnings_cost_more_the_longer_they_are(small: NgramModel) -> 
 
 @pytest.mark.parametrize(
     "content",
-    ["", "\\1-grams:\nnothing of use\n", ARPA.replace("-0.5 <s> the", "-0.5 <s> unheard"), "\\1-grams:\n" * 4],
+    ["", "\\1-grams:\nnothing of use\n", ARPA.replace("<s> the\t", "<s> unheard\t"), "\\1-grams:\n" * 4],
 )
 def test_what_is_no_arpa_file_is_a_mismatch(tmp_path: Path, content: str) -> None:
     path = tmp_path / "broken.arpa"
