@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from api.headers import Headers
 from api.leftovers import Leftovers
 from api.problems import add_handlers
-from api.routes import events, health, jobs, submit, transcripts, usage
-from api.schemas import JobConfig, LinkedJob, Problem
+from api.routes import actions, audio, batch, events, health, jobs, openai, submit, transcripts, usage
+from api.schemas import Batch, JobConfig, LinkedJob, Problem
 from api.security import Keyring
 from api.services import Services
 from workers.client import Client
@@ -23,7 +23,7 @@ Errors are `application/problem+json` with a `code` from a closed list. Times ar
 `X-Request-Id`.
 """
 # Described here, because no route takes it as its whole body.
-_APART = (Problem, JobConfig, LinkedJob)
+_APART = (Problem, JobConfig, LinkedJob, Batch)
 
 
 def make_app(client: Client, *, is_open: bool = False) -> FastAPI:
@@ -48,7 +48,7 @@ def make_app(client: Client, *, is_open: bool = False) -> FastAPI:
     add_handlers(app)
     app.add_middleware(Leftovers)
     app.add_middleware(Headers)
-    for module in (health, submit, jobs, transcripts, events, usage):
+    for module in (health, submit, batch, jobs, actions, transcripts, audio, events, usage, openai):
         app.include_router(module.router)
     _complete_schema(app)
     return app

@@ -6,6 +6,7 @@ VoxqueueError
     ├── Forbidden                 FORBIDDEN                   403
     ├── ForeignOrigin             FOREIGN_ORIGIN              403
     ├── RouteNotFound             NOT_FOUND                   404
+    ├── ModelUnknown              MODEL_NOT_FOUND             404
     ├── MethodNotAllowed          METHOD_NOT_ALLOWED          405
     ├── NotAcceptable             NOT_ACCEPTABLE              406
     ├── UploadStalled             UPLOAD_STALLED              408
@@ -58,6 +59,13 @@ class RouteNotFound(Refusal, LookupError):
     """There is nothing at this address."""
 
     code = "NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
+class ModelUnknown(Refusal, LookupError):
+    """There is no such model."""
+
+    code = "MODEL_NOT_FOUND"
     status = HTTPStatus.NOT_FOUND
 
 
@@ -132,11 +140,15 @@ _STATUS_OF_CODE = {
     "TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "JOB_NOT_FOUND": HTTPStatus.NOT_FOUND,
     "KEY_NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "ENDPOINT_NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "DELIVERY_NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "SESSION_NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "ENDPOINT_EXISTS": HTTPStatus.CONFLICT,
     "JOB_NOT_FINISHED": HTTPStatus.CONFLICT,
     "JOB_FAILED": HTTPStatus.CONFLICT,
     "NOT_ALLOWED_IN_STATE": HTTPStatus.CONFLICT,
     "UNAUTHORIZED": HTTPStatus.UNAUTHORIZED,
-    "RECORDING_DELETED": HTTPStatus.GONE,
+    "RECORDING_GONE": HTTPStatus.GONE,
 }
 
 

@@ -50,11 +50,15 @@ def problem(path: str, error: VoxqueueError) -> Response:
     if pause_s is not None:
         headers["Retry-After"] = str(pause_s)
     if path.startswith(_OPENAI_PATHS):
-        return JSONResponse({"error": _openai_error(status, error)}, status, headers)
-    return JSONResponse(_problem(status, error), status, headers, PROBLEM_TYPE)
+        # OpenAI's clients know 400 for all that is wrong with a request.
+        shown = HTTPStatus.BAD_REQUEST if status == HTTPStatus.UNPROCESSABLE_ENTITY else status
+        return JSONResponse({"error": _openai_error(status, error)}, shown, headers)
+    return JSONResponse(problem_document(error), status, headers, PROBLEM_TYPE)
 
 
-def _problem(status: HTTPStatus, error: VoxqueueError) -> dict[str, Any]:
+def problem_document(error: VoxqueueError) -> dict[str, Any]:
+    """The body of an answer that ends with this error."""
+    status = status_of(error)
     title = _title(error)
     document: dict[str, Any] = {
         "type": f"urn:voxqueue:problem:{error.code.lower().replace('_', '-')}",

@@ -59,6 +59,14 @@ class LinkedJob(JobConfig):
     )
 
 
+class Batch(BaseModel):
+    """Several recordings at once; what is wanted stands with each."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    jobs: tuple[LinkedJob, ...] = Field(min_length=1, max_length=500)
+
+
 class ErrorOfJob(BaseModel):
     """Why a job or step ended badly."""
 
@@ -146,6 +154,29 @@ class JobList(BaseModel):
 
     jobs: list[Job]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last.")
+
+
+class BatchItem(BaseModel):
+    """What became of a recording of a batch: a job, or a problem."""
+
+    job: Job | None = None
+    problem: dict[str, Any] | None = None
+
+
+class BatchOut(BaseModel):
+    """A batch that was taken, in the order in which it was given; its jobs have `tag` in common."""
+
+    tag: str
+    items: list[BatchItem]
+
+
+class Deleted(BaseModel):
+    """The receipt of what was deleted."""
+
+    job_id: str
+    at: datetime
+    files: int
+    bytes: int
 
 
 class EventOut(BaseModel):

@@ -10,6 +10,7 @@ VoxqueueError
 │   ├── NotAllowedInState         NOT_ALLOWED_IN_STATE
 │   ├── NotQuarantined            NOT_QUARANTINED
 │   ├── IdempotencyConflict       IDEMPOTENCY_CONFLICT
+│   ├── RecordingGone             RECORDING_GONE
 │   ├── KeyNotFound               KEY_NOT_FOUND
 │   ├── KeyRefused                UNAUTHORIZED
 │   ├── BadCursor                 BAD_CURSOR
@@ -95,6 +96,12 @@ class IdempotencyConflict(RequestError):
     """The same idempotency key was used for another request."""
 
     code = "IDEMPOTENCY_CONFLICT"
+
+
+class RecordingGone(RequestError, LookupError):
+    """The recording is not kept any more, or was not fetched yet."""
+
+    code = "RECORDING_GONE"
 
 
 class KeyNotFound(RequestError, LookupError):

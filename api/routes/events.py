@@ -63,8 +63,10 @@ async def _of_job(caller: Caller, job_id: str, after: int) -> AsyncIterator[str]
         async for event in _told_before(caller, listener, after):
             yield _event(event)
             after = event.id
-        # A job that has ended may have been tried again: only the newest event says whether it goes on.
-        if (await caller.services.read(caller.jobs.status, job_id)).is_final and after <= listener.since:
+        if (await caller.services.read(caller.jobs.status, job_id)).is_final:
+            # Nothing more will come that the watcher might still hold back.
+            for event in await caller.services.read(caller.jobs.events_after, after, job_id):
+                yield _event(event)
             return
         told: dict[Any, float] = {}
         async for events in happenings(listener, _HEARTBEAT_S, watcher):

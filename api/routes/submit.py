@@ -111,7 +111,12 @@ async def _from_form(request: Request, caller: Caller, key: str | None) -> JobSt
 async def _from_link(request: Request, caller: Caller, key: str | None) -> JobStatus:
     limits = caller.services.upload_limits
     wanted = read_as(LinkedJob, await received_text(request, MOST_JSON_BYTES, limits.stall_s))
-    return await caller.services.write(_enqueue, caller, None, wanted.audio_url, (wanted, key))
+    return await caller.services.write(hand_in_link, caller, wanted, key)
+
+
+def hand_in_link(caller: Caller, wanted: LinkedJob, key: str | None = None) -> JobStatus:
+    """Make a job of a recording that lies somewhere else; may block."""
+    return _enqueue(caller, None, wanted.audio_url, (wanted, key))
 
 
 async def hand_in(caller: Caller, form: Form, config: JobConfig, key: str | None = None) -> JobStatus:

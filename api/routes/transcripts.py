@@ -11,6 +11,7 @@ from api.refusals import refusals
 from api.routes.jobs import JobId
 from api.security import Caller, Reader
 from pipeline.render import OutputFormat, from_json, render
+from pipeline.values import Transcript
 
 router = APIRouter(tags=["transcripts"])
 
@@ -57,16 +58,20 @@ async def get_transcript(
 
 def rendered(caller: Caller, job_id: str, output_format: OutputFormat) -> str:
     """The transcript of a job as the caller may see it."""
-    document = caller.jobs.document(job_id)
     if caller.may_see_all and output_format == "json":
-        return document
-    transcript = from_json(document)
+        return caller.jobs.document(job_id)
+    return render(visible(caller, job_id), output_format)
+
+
+def visible(caller: Caller, job_id: str) -> Transcript:
+    """The transcript of a job, redacted unless the caller may see all of it."""
+    transcript = from_json(caller.jobs.document(job_id))
     if caller.may_see_all:
-        return render(transcript, output_format)
+        return transcript
     # It comes with all of formatting, models too, which only this needs.
     from pipeline.format.redaction import Redaction, redacted  # noqa: PLC0415
 
-    return render(redacted(transcript, Redaction()), output_format)
+    return redacted(transcript, Redaction())
 
 
 def format_for(accept: str) -> OutputFormat:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, select, tuple_
 
 from pipeline.stages import Step
 from workers.db.tables import artifacts, events, job_tags, jobs, steps
-from workers.errors import BadCursor, JobNotFound
+from workers.errors import BadCursor, RecordingGone
 from workers.jobs.queries import Event, statuses
 from workers.jobs.values import SOURCE, ArtifactRef, JobStatus
 from workers.states import JobState
@@ -59,16 +59,16 @@ def source_of(connection: Connection, job_id: str) -> ArtifactRef:
     """The recording of a job.
 
     Raises:
-        JobNotFound: there is no such job, or its recording was deleted.
+        RecordingGone: it was deleted.
     """
     # One that came as a link has the link first, and the recording since a worker fetched it.
     row = connection.execute(
         select(artifacts.c.key, artifacts.c.sha256, artifacts.c.size_bytes)
-        .where(artifacts.c.job_id == job_id, artifacts.c.step == SOURCE)
+        .where(artifacts.c.job_id == job_id, artifacts.c.step == SOURCE, artifacts.c.removed_at.is_(None))
         .order_by(artifacts.c.fence.desc())
     ).first()
     if row is None:
-        raise JobNotFound(job_id)
+        raise RecordingGone(job_id)
     return ArtifactRef(row.key, row.sha256, row.size_bytes)
 
 

@@ -75,6 +75,10 @@ ROUTES = [
     ("GET", "/v1/jobs/{id}/events"),
     ("GET", "/v1/jobs/{id}/transcript"),
     ("GET", "/v1/jobs/{id}/transcript?format=srt"),
+    ("GET", "/v1/jobs/{id}/preflight"),
+    ("GET", "/v1/jobs/{id}/audio"),
+    ("DELETE", "/v1/jobs/{id}"),
+    ("POST", "/v1/jobs/{id}/redecode"),
     ("POST", "/v1/jobs/{id}/cancel"),
     ("POST", "/v1/jobs/{id}/retry"),
     ("POST", "/v1/jobs/{id}/retry?from_step=format"),
@@ -86,7 +90,9 @@ def test_another_tenants_job_is_a_404_with_the_same_body_on_every_route(locked: 
     done, waiting = locked.submit(south)["id"], locked.submit(south)["id"]
     locked.complete(done)
     for method, path in ROUTES:
-        answers = [ask(locked, method, path.format(id=job_id), north) for job_id in (done, waiting, str(uuid4()))]
+        body: dict[str, Any] = {"json": {}} if method == "POST" else {}
+        ids = (done, waiting, str(uuid4()))
+        answers = [ask(locked, method, path.format(id=job_id), north, **body) for job_id in ids]
         assert {answer.status_code for answer in answers} == {404}, path
         assert len({answer.content for answer in answers}) == 1
         assert len({frozenset(answer.headers) for answer in answers}) == 1

@@ -1,0 +1,81 @@
+"""What goes beyond running a job: decode it again, delete it, read what was found out about the recording."""
+
+import json
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from api.errors import UnsupportedMediaType
+from api.reading import read_as
+from api.refusals import refusals
+from api.routes.jobs import JobId, job_out
+from api.routes.submit import MOST_JSON_BYTES
+from api.schemas import Deleted, Job
+from api.security import Caller, Reader, Writer
+from api.uploads import received_text
+from pipeline.options import DecodeOptions
+from workers.jobs.removal import Receipt
+
+router = APIRouter(tags=["jobs"])
+
+_DECODE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DecodeOptions"}}},
+    }
+}
+
+
+@router.post(
+    "/v1/jobs/{job_id}/redecode",
+    summary="Decode a job again",
+    status_code=HTTPStatus.ACCEPTED,
+    openapi_extra=_DECODE_BODY,
+    responses=refusals(
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    ),
+)
+async def redecode_job(job_id: JobId, request: Request, caller: Writer) -> Job:
+    """A new version of the transcript, with other hotwords or another beam, from what the model said: no GPU."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise UnsupportedMediaType("application/json is expected")
+    body = await received_text(request, MOST_JSON_BYTES, caller.services.upload_limits.stall_s)
+    job = await caller.services.write(_redecode, caller, job_id, read_as(DecodeOptions, body or b"{}"))
+    return job_out(caller, job)
+
+
+@router.delete("/v1/jobs/{job_id}", summary="Delete a job", responses=refusals(HTTPStatus.NOT_FOUND))
+async def delete_job(job_id: JobId, caller: Writer) -> Deleted:
+    """Delete recording, intermediate results and transcript, and cancel the job first if it has not ended."""
+    receipt = await caller.services.write(_delete, caller, job_id)
+    size = sum(file.size_bytes for file in receipt.files)
+    at = datetime.fromtimestamp(receipt.at, UTC)
+    return Deleted(job_id=job_id, at=at, files=len(receipt.files), bytes=size)
+
+
+@router.get(
+    "/v1/jobs/{job_id}/preflight",
+    summary="Read the report on the recording",
+    responses=refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+)
+async def get_preflight(job_id: JobId, caller: Reader) -> dict[str, Any]:
+    """What was found out about the sound: levels, clipping, noise, silence, channels that are copies."""
+    document = json.loads(await caller.services.read(caller.jobs.document, job_id))
+    return dict(document.get("preflight") or {})
+
+
+def _redecode(caller: Caller, job_id: str, options: DecodeOptions) -> Any:
+    caller.jobs.check(job_id)
+    return caller.services.client.redecode(job_id, options)
+
+
+def _delete(caller: Caller, job_id: str) -> Receipt:
+    caller.jobs.check(job_id)
+    return caller.services.client.delete(job_id)
