@@ -24,6 +24,7 @@ _READ_BYTES = 1 << 20
 _MULTILINGUAL_VOCABULARY = 51_865
 _LARGE_V3_VOCABULARY = 51_866
 # Chinese, Cantonese, Japanese, Thai, Lao, Burmese.
+_MOST_LABELS = 1 << 20  # four times the largest vocabulary of any published model; each label is a text in memory
 _UNSPACED_LANGUAGES = frozenset({"zh", "yue", "ja", "th", "lo", "my"})
 
 
@@ -270,6 +271,8 @@ def _ctc_vocabulary(folder: Path, model: Mapping[str, Any]) -> CtcVocabulary:
     """The labels of the output layer; an index that no file names writes nothing and is listed as special."""
     ids = _token_ids(folder)
     size = int(model.get("vocab_size") or len(ids))
+    if not 0 < size <= _MOST_LABELS:
+        raise ModelMismatch(f"vocab_size {size:.6g} is not between 1 and {_MOST_LABELS}")
     blank = model.get("pad_token_id")
     if not isinstance(blank, int) or not 0 <= blank < size:
         raise ModelMismatch(f"pad_token_id {blank!r} is not one of {size} labels, so the blank is unknown")

@@ -1,12 +1,14 @@
 """The Celery application and the one way to announce a job: a chain of its remaining steps, published after commit."""
 
+from contextlib import suppress
+
 from amqp.exceptions import ChannelError
 from celery import Celery, chain
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from pipeline.stages import STEPS, Step, remaining
-from workers.celeryconfig import DELIVER, celery_settings, publishing_options, task_name
+from workers.celeryconfig import DELIVER, TASK_PREFIX, celery_settings, publishing_options, task_name
 from workers.errors import BrokerAway
 from workers.settings import Settings
 
@@ -16,6 +18,12 @@ def make_app(settings: Settings) -> Celery:
     app = Celery("voxqueue", set_as_current=False)
     app.conf.update(celery_settings(settings))
     return app
+
+
+PING = f"{TASK_PREFIX}ping"
+_PONGS = "voxqueue.pong."
+_MOST_WAITING = 1000
+_KEPT_S = 60
 
 
 class Announcer:
@@ -66,3 +74,41 @@ class Announcer:
             return 0
         except (OperationalError, RedisError, OSError) as error:
             raise BrokerAway(type(error).__name__) from error
+
+    def send_ping(self, token: str, queue: str, expires_s: float) -> None:
+        """Ask a queue for a sign of life; see `workers.health`.
+
+        Raises:
+            BrokerAway: the broker did not take it.
+        """
+        # Nobody takes questions out of a queue that nobody serves, and they should not fill the broker.
+        if self.queue_length(queue) > _MOST_WAITING:
+            return
+        signature = self.app.signature(PING, args=(token, queue), immutable=True, queue=queue)
+        try:
+            signature.apply_async(retry=False, expires=expires_s)
+        except (OperationalError, RedisError, OSError) as error:
+            raise BrokerAway(type(error).__name__) from error
+
+    def answer_ping(self, token: str, queue: str) -> None:
+        """Answer, from a worker; an answer that nobody awaits is forgotten."""
+        with suppress(OperationalError, RedisError, OSError), self.app.connection_for_write() as connection:
+            client = connection.default_channel.client
+            client.lpush(_PONGS + token, queue)
+            client.expire(_PONGS + token, _KEPT_S)
+
+    def await_pong(self, token: str, timeout_s: float) -> str | None:
+        """The next queue that answers within that time.
+
+        Raises:
+            BrokerAway: the broker does not answer.
+        """
+        try:
+            with self.app.connection_for_write() as connection:
+                # Below the time-out of the socket, at which the client would give up the connection.
+                found = connection.default_channel.client.brpop(
+                    [_PONGS + token], timeout=max(0.05, min(1.0, timeout_s))
+                )
+        except (OperationalError, RedisError, OSError) as error:
+            raise BrokerAway(type(error).__name__) from error
+        return found[1].decode() if found else None

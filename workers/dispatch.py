@@ -10,6 +10,7 @@ from pipeline.stages import STEPS, Step
 from workers.celeryconfig import DELIVER
 from workers.collect import Collector
 from workers.errors import BrokerAway, DatabaseAway
+from workers.health import stalled
 from workers.identity import is_gone
 from workers.jobs.reap import Ready
 from workers.runtime import Runtime
@@ -47,7 +48,13 @@ class Dispatcher:
         collector = Collector(self.runtime)
         while not stop.wait(min(_LOOK_FOR_CHORES_S, self.runtime.settings.collect_s)):
             with _waiting("collect.waiting"):
+                self._sound_alarms()
                 collector.collect_when_due()
+
+    def _sound_alarms(self) -> None:
+        for each in stalled(self.runtime):
+            told = {"queue": each.queue, "ready": each.ready, "oldest_s": each.oldest_s}
+            logger.error("queue.stalled", extra=told)
 
     def sweep(self) -> int:
         """One round; how many steps were announced.

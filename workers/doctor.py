@@ -10,15 +10,18 @@ from typing import Any
 import psutil
 
 from pipeline.errors import VoxqueueError
-from workers.app import make_app
+from workers import health
 from workers.celeryconfig import QUEUES
 from workers.db.migrate import current_revision, head_revision
 from workers.db.session import Database
+from workers.errors import DatabaseAway
+from workers.health import Answer, QueueHealth
 from workers.models import check_weights, find_model
+from workers.runtime import make_runtime
 from workers.settings import Settings
-from workers.stack import is_running, queues_served
+from workers.stack import is_running
 
-_PING_S = 1.0
+_PING_S = 3.0
 _LEAST_DISK_BYTES = 2 * 1024**3
 
 
@@ -94,17 +97,29 @@ def _broker_and_workers(settings: Settings, queues: Sequence[str]) -> Iterator[F
     if not settings.broker_url and not is_running(settings.home_path):
         yield Finding("broker", is_ok=True, told="embedded; it is started when it is needed")
         return
+    runtime = make_runtime(settings)
     started_at = time.monotonic()
-    app = make_app(settings)
     try:
-        served = queues_served(app, _PING_S)
+        runtime.announcer.queue_length(queues[0])
+        yield Finding("broker", is_ok=True, told=f"answered within {time.monotonic() - started_at:.1f} s")
+        yield from map(_queue, health.examine(runtime, queues, _PING_S).queues)
     except VoxqueueError as error:
-        yield Finding("broker", is_ok=False, told=error.sentence, advice="check VOXQUEUE_BROKER_URL")
-        return
+        name, variable = ("database", "DATABASE") if isinstance(error, DatabaseAway) else ("broker", "BROKER")
+        yield Finding(name, is_ok=False, told=error.sentence, advice=f"check VOXQUEUE_{variable}_URL")
     finally:
-        app.close()
-    yield Finding("broker", is_ok=True, told=f"answered within {time.monotonic() - started_at:.1f} s")
-    for queue in queues:
-        is_served = queue in served
-        told = "a worker answers" if is_served else "no worker answers"
-        yield Finding(f"queue {queue}", is_served, told, "" if is_served else f"voxqueue worker --queue {queue}")
+        runtime.announcer.app.close()
+        runtime.database.dispose()
+
+
+def _queue(found: QueueHealth) -> Finding:
+    told = {
+        Answer.ANSWERED: f"a worker answered after {found.took_s} s",
+        Answer.BUSY: f"every worker works ({found.running} steps)",
+        Answer.SILENT: "no worker answers",
+    }[found.answer]
+    advice = "" if found.is_well else f"voxqueue worker --queue {found.queue}"
+    if found.is_stalled:
+        told += f"; {found.ready} steps are ready, the oldest for {found.oldest_s:.0f} s"
+        if found.answer is Answer.ANSWERED:
+            advice = "look into the log of the dispatcher: steps are ready and not announced"
+    return Finding(f"queue {found.queue}", found.is_well, told, advice)

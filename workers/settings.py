@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     reap_s: float = Field(2.0, gt=0, description="How often the dispatcher looks for lost steps.")
     republish_s: float = Field(30.0, gt=0, description="A ready step that no one takes is announced again after this.")
     step_deadline_s: float = Field(4 * 3600.0, gt=0, description="No step may run longer, heartbeat or not.")
+    alarm_after_s: float = Field(60.0, gt=0, description="Steps that wait longer while nobody works are an alarm.")
     shutdown_s: float = Field(20.0, ge=0, description="A worker told to stop hands back what takes longer than this.")
     max_crashes: int = Field(3, ge=1, description="A step that took this many processes with it is quarantined.")
     max_retries: int = Field(5, ge=0, description="Transient errors of a step before it fails.")

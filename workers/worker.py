@@ -35,7 +35,7 @@ def serve(settings: Settings, queues: Sequence[str], concurrency: int) -> int:
     app = make_app(settings)
     app.Task.Request = StepRequest
     # Only what is served is imported, so that CPU workers never load the libraries of acoustic models.
-    app.conf.imports = ("workers.signals", *(f"workers.tasks.{queue}" for queue in queues))
+    app.conf.imports = ("workers.signals", "workers.tasks.ping", *(f"workers.tasks.{queue}" for queue in queues))
     infers = Step.INFERENCE in queues
     if infers:
         # CUDA does not survive a fork.

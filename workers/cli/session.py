@@ -36,6 +36,7 @@ class WorkingSession:
         self.settings = chosen or settings()
         self.client = Client(self.settings)
         self._stack: Stack | None = None
+        self._refused: Stack | None = None
         self._is_served_elsewhere = False
 
     def __enter__(self) -> Self:
@@ -55,8 +56,10 @@ class WorkingSession:
         if self.settings.broker_url and queues_served(self.client.runtime.announcer.app, _PING_S) >= set(STEPS):
             self._is_served_elsewhere = True
             return
-        stack = Stack(self.settings, log_to=self.settings.home_path / "log" / "stack.log")
+        # Kept while another process holds the home: each has connections of its own.
+        stack = self._refused or Stack(self.settings, log_to=self.settings.home_path / "log" / "stack.log")
         if not stack.start():
+            self._refused = stack
             return
         self._stack = stack
         if self.settings.broker_url:

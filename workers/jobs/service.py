@@ -20,6 +20,7 @@ from workers.jobs import (
     redecode,
     remake,
     removal,
+    waiting,
 )
 from workers.jobs.admission import Gate
 from workers.jobs.history import Told
@@ -29,6 +30,7 @@ from workers.jobs.reap import Ready
 from workers.jobs.removal import Receipt
 from workers.jobs.results import Result
 from workers.jobs.values import ArtifactRef, DataClass, JobStatus, Keep, Lease, NewJob, Policy
+from workers.jobs.waiting import Waiting
 from workers.states import JobState
 
 
@@ -127,6 +129,11 @@ class Jobs:
         """What is set aside, newest first; of one job, or of all."""
         with self.database.read() as connection:
             return quarantine.quarantined(connection, job_id)
+
+    def waiting(self) -> dict[str, Waiting]:
+        """How much waits at each step, and how many workers are at it."""
+        with self.database.read() as connection:
+            return waiting.waiting(connection)
 
     def expire(self) -> int:
         """End every job whose time to be done has passed; how many."""
