@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.format import call_statistics
+from pipeline.callstats import call_statistics
 from pipeline.values import Recording, Transcript, Utterance
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, groupby, pairwise
 from operator import itemgetter
 
-from pipeline.format.callstats import call_statistics
+from pipeline.callstats import call_statistics
 from pipeline.format.figures import NumberWriter, number_writer_for
 from pipeline.format.prose import Punctuator, punctuator_for
 from pipeline.format.sentences import utterance_cuts
@@ -13,7 +13,7 @@ from pipeline.options import FormatOptions
 from pipeline.spec import ModelSpec
 from pipeline.values import Recording, Stream, Transcript, Utterance, Word, WordSegment
 
-__all__ = ["NumberWriter", "Punctuator", "call_statistics", "format_transcript"]
+__all__ = ["NumberWriter", "Punctuator", "format_transcript"]
 
 
 def format_transcript(words: Stream[WordSegment], spec: ModelSpec, options: FormatOptions) -> Transcript:

@@ -15,6 +15,7 @@ from workers.cli import (
     formatting,
     jobs,
     keys,
+    preflight,
     quarantine,
     scoring,
     service,
@@ -63,6 +64,7 @@ app = typer.Typer(cls=_Program, help=_HELP, no_args_is_help=True, pretty_excepti
 app.command()(transcribe.transcribe)
 app.command()(doors.up)
 app.command()(doors.api)
+app.command()(preflight.preflight)
 app.command()(jobs.submit)
 app.command()(jobs.status)
 app.command()(jobs.result)

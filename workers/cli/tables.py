@@ -37,9 +37,18 @@ def write_file(path: Path, text: str) -> None:
     Raises:
         FileNotWritable: that can't be done.
     """
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """The same for what is no text.
+
+    Raises:
+        FileNotWritable: that can't be done.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content)
     except OSError as error:
         raise FileNotWritable(f"{path}: {error.strerror}") from error
 
@@ -74,7 +83,7 @@ def _seconds(start: float | None, end: float | None) -> str:
     return f"{end - start:.2f} s" if start is not None and end is not None and end >= start else ""
 
 
-def print_table(table: Table) -> None:
+def print_table(table: Table | Text) -> None:
     """Print a table as wide as the terminal, or as wide as it is."""
     is_terminal = sys.stdout.isatty()
     Console(width=None if is_terminal else _PIPE_WIDTH).print(table)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.format import call_statistics
+from pipeline.callstats import call_statistics
 from pipeline.joining import Part, join
 from pipeline.values import Channel, Recording, Transcript, Utterance, Word
 

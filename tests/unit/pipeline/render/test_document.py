@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.callstats import call_statistics
 from pipeline.errors import ArtifactDamaged
-from pipeline.format import call_statistics
 from pipeline.preflight import ChannelReport, Finding, MarkKind, Preflight, Severity, SoundMark, SpeechStretch
 from pipeline.render import from_json, to_json
 from pipeline.values import Channel, Recording, Transcript, Utterance, Word

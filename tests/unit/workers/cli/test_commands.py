@@ -16,6 +16,7 @@ from workers.stack.lock import HomeLock
 
 COMMANDS = [
     "transcribe",
+    "preflight",
     "up",
     "api",
     "keys",

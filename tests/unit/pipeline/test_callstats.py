@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.callstats import call_statistics
 from pipeline.conversation import CallStatistics, Interval, Turn
-from pipeline.format.callstats import call_statistics
 from pipeline.preflight import ChannelReport, Preflight, SpeechStretch
 from pipeline.values import Channel, Recording, Utterance, Word
 
