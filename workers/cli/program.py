@@ -24,6 +24,7 @@ from workers.cli import (
     stream,
     transcribe,
     upkeep,
+    watch,
     webhooks,
 )
 from workers.cli.outcome import exit_status
@@ -73,6 +74,7 @@ app.command()(jobs.cancel)
 app.command()(jobs.retry)
 app.command()(upkeep.delete)
 app.command()(jobs.redecode)
+app.command()(watch.watch)
 app.command()(stream.stream)
 app.add_typer(sessions.app, name="session")
 app.command()(service.worker)

@@ -40,6 +40,13 @@ def status(connection: Connection, job_id: str, tenant: str | None = None) -> Jo
     return statuses(connection, [row])[0]
 
 
+def find(connection: Connection, idempotency_key: str, tenant: str) -> JobStatus | None:
+    """The job that was made with this key, None when there is none."""
+    wanted = select(jobs.c.id).where(jobs.c.idempotency_key == idempotency_key, jobs.c.tenant == tenant)
+    found = connection.execute(wanted).scalar()
+    return None if found is None else status(connection, found)
+
+
 def recent(connection: Connection, state: JobState | None = None, limit: int = 50) -> list[JobStatus]:
     """The newest jobs first."""
     wanted = select(jobs).order_by(jobs.c.created_at.desc(), jobs.c.id).limit(limit)

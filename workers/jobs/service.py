@@ -24,6 +24,7 @@ from workers.jobs import (
 )
 from workers.jobs.admission import Gate
 from workers.jobs.history import Told
+from workers.jobs.listing import Page, Wanted
 from workers.jobs.quarantine import Evidence
 from workers.jobs.queries import Event
 from workers.jobs.reap import Ready
@@ -227,6 +228,16 @@ class Jobs:
         """
         with self.database.read() as connection:
             return queries.status(connection, job_id)
+
+    def find(self, idempotency_key: str, tenant: str = "default") -> JobStatus | None:
+        """The job that was made with this key, None when there is none."""
+        with self.database.read() as connection:
+            return queries.find(connection, idempotency_key, tenant)
+
+    def page(self, wanted: Wanted, tenant: str | None = None) -> Page:
+        """The jobs that match, newest first."""
+        with self.database.read() as connection:
+            return listing.page(connection, wanted, tenant)
 
     def recent(self, state: JobState | None = None, limit: int = 50) -> list[JobStatus]:
         """The newest jobs first."""

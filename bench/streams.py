@@ -1,0 +1,135 @@
+"""Compares a call that is streamed with the same call as one recording: the words, and how soon they are there.
+
+    python bench/streams.py [RECORDING ...] [--cuts 100] [--max-segment-s 30] [--json]
+
+Each recording (by default the demo call) is sent as a stream that is cut at so many random places, once with each of
+three seeds: the pieces must be the same each time, bit for bit. Then every piece is transcribed as a job would be, and
+the words of the session are compared with those of the whole recording, channel by channel.
+"""
+
+import argparse
+import random
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import jiwer
+
+from bench.report import Report, Row, progress, publish
+from pipeline.chain import Models, transcribe
+from pipeline.inference import ModelRuntime
+from pipeline.joining import Part, join
+from pipeline.options import JobOptions, PreprocessOptions
+from pipeline.preprocess.cutter import Piece
+from pipeline.preprocess.live import cut_stream
+from pipeline.values import Transcript
+from workers.evaluate import normalise
+from workers.models import find_model
+from workers.settings import Settings
+from workers.streaming import wav_of
+
+CALL = Path(__file__).parents[1] / "workers" / "demo" / "call.wav"
+SEEDS = (1, 2, 3)
+COLUMNS = {
+    "recording": "recording",
+    "duration_s": "s",
+    "channels": "channels",
+    "pieces": "pieces",
+    "identical": "same pieces",
+    "words": "words",
+    "different": "different",
+    "rate": "%",
+    "longest_wait_s": "longest wait, s",
+    "cut_times_real_time": "cut, times real time",
+}
+
+
+def chunks_of(content: bytes, cuts: int, seed: int) -> Iterator[bytes]:
+    """`content` cut at `cuts` random places."""
+    places = sorted(random.Random(seed).sample(range(1, len(content)), min(cuts, len(content) - 1)))
+    for start, stop in zip([0, *places], [*places, len(content)], strict=True):
+        yield content[start:stop]
+
+
+def words_of(transcript: Transcript | None, channel: int) -> str:
+    """The normalised words of a channel."""
+    utterances = transcript.utterances if transcript else ()
+    return normalise(" ".join(each.text for each in utterances if each.channel == channel))
+
+
+def streamed(pieces: Sequence[Piece], models: Models, options: PreprocessOptions) -> Transcript | None:
+    """The transcript of a session of these pieces."""
+    parts = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, piece in enumerate(pieces):
+            path = Path(folder) / f"{number}.wav"
+            path.write_bytes(wav_of(piece))
+            told = options.model_copy(update={"stretches": piece.stretches})
+            parts.append(Part(piece.start_s, transcribe(path, models, JobOptions(preprocess=told))))
+    return join(parts)
+
+
+def are_identical(one: Sequence[Piece], other: Sequence[Piece]) -> bool:
+    """Whether two streams were cut into the same pieces, bit for bit."""
+    return len(one) == len(other) and all(
+        (a.start_s, a.stretches, a.samples.tobytes()) == (b.start_s, b.stretches, b.samples.tobytes())
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def measure(path: Path, models: Models, options: PreprocessOptions, cuts: int) -> Row:
+    """One row of the table."""
+    content = path.read_bytes()
+    started = time.perf_counter()
+    all_pieces = [list(cut_stream(chunks_of(content, cuts, seed), options)) for seed in SEEDS]
+    cutting_s = (time.perf_counter() - started) / len(SEEDS)
+    pieces = all_pieces[0]
+    whole = transcribe(path, models, JobOptions(preprocess=options))
+    session = streamed(pieces, models, options)
+    words = different = 0
+    for channel in whole.recording.channels:
+        reference, hypothesis = (words_of(each, channel.index) for each in (whole, session))
+        compared = jiwer.process_words([reference or "-"], [hypothesis or "-"])
+        words += len(reference.split())
+        different += compared.substitutions + compared.deletions + compared.insertions
+    return {
+        "recording": path.name,
+        "duration_s": round(whole.recording.duration_s, 1),
+        "channels": len(whole.recording.channels),
+        "pieces": len(pieces),
+        "identical": all(are_identical(pieces, each) for each in all_pieces[1:]),
+        "words": words,
+        "different": different,
+        "rate": round(100 * different / max(1, words), 2),
+        "longest_wait_s": round(longest_wait_s(pieces), 1),
+        "cut_times_real_time": round(whole.recording.duration_s / cutting_s, 1),
+    }
+
+
+def longest_wait_s(pieces: Sequence[Piece]) -> float:
+    """From the first word of a piece to its end: how old a word can be before its piece is handed in."""
+    return max((piece.duration_s - each.start_s for piece in pieces for each in piece.stretches), default=0.0)
+
+
+def main() -> None:
+    """Measure every recording."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recordings", nargs="*", type=Path, default=[CALL])
+    parser.add_argument("--cuts", type=int, default=100)
+    parser.add_argument("--max-segment-s", type=float, default=30.0)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    model = find_model(Settings())
+    models = Models(model.folder, model.spec, Models.load(model.folder, ModelRuntime()).acoustic)
+    options = PreprocessOptions(max_segment_s=arguments.max_segment_s)
+    rows = []
+    for path in arguments.recordings:
+        rows.append(measure(path, models, options, arguments.cuts))
+        progress(rows[-1])
+    note = f"Streams cut at {arguments.cuts} random places, {len(SEEDS)} times; model {model.spec.name}."
+    publish(Report("A stream and its recording", COLUMNS, rows, (note,)), as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    main()
