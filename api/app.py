@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from api.headers import Headers
 from api.leftovers import Leftovers
 from api.problems import add_handlers
-from api.routes import actions, audio, batch, events, health, jobs, openai, submit, transcripts, usage
+from api.routes import actions, audio, batch, events, health, jobs, openai, submit, transcripts, usage, webhooks
 from api.schemas import Batch, JobConfig, LinkedJob, Problem
 from api.security import Keyring
 from api.services import Services
@@ -48,7 +48,7 @@ def make_app(client: Client, *, is_open: bool = False) -> FastAPI:
     add_handlers(app)
     app.add_middleware(Leftovers)
     app.add_middleware(Headers)
-    for module in (health, submit, batch, jobs, actions, transcripts, audio, events, usage, openai):
+    for module in (health, submit, batch, jobs, actions, transcripts, audio, events, usage, webhooks, openai):
         app.include_router(module.router)
     _complete_schema(app)
     return app

@@ -133,3 +133,4 @@ def check_origin(request: Request) -> None:
 
 Reader = Annotated[Caller, Security(_caller, scopes=[Scope.READ.value])]
 Writer = Annotated[Caller, Security(_caller, scopes=[Scope.WRITE.value])]
+Admin = Annotated[Caller, Security(_caller, scopes=[Scope.ADMIN.value])]
