@@ -1,6 +1,7 @@
 """From a file to speech: where it is, at which level, on which channel, and none where nobody speaks."""
 
 import gc
+import io
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from pipeline import errors
+from pipeline.artifacts import SPEECH, read, write
 from pipeline.options import PreprocessOptions
 from pipeline.preprocess import preprocess
 from pipeline.preprocess.level import TARGET_LUFS
@@ -270,3 +272,24 @@ def test_a_minute_of_a_line_without_voices_has_no_segments(kind: str, run: Run) 
     recording, segments = run(_line(kind))
     assert recording.duration_s == 60.0
     assert segments == []
+
+
+def test_three_channels_are_heard_apart_and_named_one_by_one(call: Samples, run: Run) -> None:
+    coach = np.concatenate((np.zeros(10 * RATE_HZ, np.float32), agent(0.5, 5.0), np.zeros(5 * RATE_HZ, np.float32)))
+    conference = np.column_stack((call[: 20 * RATE_HZ], coach))
+    named = [{"index": 0, "role": "agent"}, {"index": 2, "role": "coach"}]
+    recording, segments = run(conference, PreprocessOptions.model_validate({"channels": named}))
+    assert recording.channels == (Channel(0, "agent"), Channel(1), Channel(2, "coach"))
+    assert {each.span.channel for each in segments} == {0, 1, 2}
+    (coached,) = [each.span for each in segments if each.span.channel == 2]
+    assert coached.start_s == pytest.approx(10.0, abs=0.5)
+    assert recording.preflight is not None
+    assert [each.role for each in recording.preflight.channels] == ["agent", None, "coach"]
+
+
+def test_the_report_passes_through_an_artifact_unchanged() -> None:
+    stream = preprocess(CALL, OPTIONS)
+    file = io.BytesIO()
+    write(stream, SPEECH, file)
+    assert read(SPEECH, file).recording == stream.recording
+    assert stream.recording.preflight is not None
