@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import NotAcceptable
 from api.refusals import refusals
@@ -36,19 +37,28 @@ _RESPONSES = refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.NOT_
 }
 
 
+class TranscriptQuery(BaseModel):
+    """Which form of which transcript."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Format | None = Field(None, description="Goes before the header Accept.")
+    version: int | None = Field(None, ge=1, lt=2**31, description="Default: the newest.")
+
+
 @router.get(
     "/v1/jobs/{job_id}/transcript", summary="Read the transcript", responses=_RESPONSES, response_class=Response
 )
 async def get_transcript(
     job_id: JobId,
     caller: Reader,
-    chosen: Annotated[Format | None, Query(alias="format", description="Goes before the header Accept.")] = None,
+    query: Annotated[TranscriptQuery, Query()],
     accept: Annotated[str, Header()] = "*/*",
     if_none_match: Annotated[str, Header()] = "",
 ) -> Response:
     """As JSON, text, SRT, WebVTT, CSV, CTM or RTTM. A key without the scope `unredacted` gets the redacted view."""
-    output_format = chosen or format_for(accept)
-    text = await caller.services.read(rendered, caller, job_id, output_format)
+    output_format = query.format or format_for(accept)
+    text = await caller.services.read(rendered, caller, job_id, output_format, query.version)
     tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Vary": "Accept, Authorization", "Cache-Control": "private, no-cache"}
     if tag in {each.strip().removeprefix("W/") for each in if_none_match.split(",")}:
@@ -56,16 +66,16 @@ async def get_transcript(
     return Response(text, headers=headers, media_type=MEDIA_TYPES[output_format])
 
 
-def rendered(caller: Caller, job_id: str, output_format: OutputFormat) -> str:
+def rendered(caller: Caller, job_id: str, output_format: OutputFormat, version: int | None = None) -> str:
     """The transcript of a job as the caller may see it."""
     if caller.may_see_all and output_format == "json":
-        return caller.jobs.document(job_id)
-    return render(visible(caller, job_id), output_format)
+        return caller.jobs.document(job_id, version)
+    return render(visible(caller, job_id, version), output_format)
 
 
-def visible(caller: Caller, job_id: str) -> Transcript:
+def visible(caller: Caller, job_id: str, version: int | None = None) -> Transcript:
     """The transcript of a job, redacted unless the caller may see all of it."""
-    transcript = from_json(caller.jobs.document(job_id))
+    transcript = from_json(caller.jobs.document(job_id, version))
     if caller.may_see_all:
         return transcript
     # It comes with all of formatting, models too, which only this needs.

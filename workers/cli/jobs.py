@@ -8,7 +8,6 @@ import typer
 
 from pipeline.stages import Step
 from workers.cli.remote import open_door
-from workers.cli.session import open_client
 from workers.cli.sources import source_of
 from workers.cli.tables import job_document, print_job, print_jobs, print_json, write_file
 from workers.cli.transcribe import (
@@ -137,6 +136,6 @@ def redecode(
     """
     given = {"hotword_weight": hotword_weight, "language_model": language_model}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    with open_client() as client:
+    with open_door() as client:
         job = client.redecode(job_id, {"hotwords": tuple(hotword or ()), **options})
     print_json(job_document(job)) if as_json else print(job.version)

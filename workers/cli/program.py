@@ -34,7 +34,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the trace o
 
 Server = Annotated[
     str | None,
-    typer.Option(help="URL of a server: submit, transcribe, status, result, list, cancel and retry go there."),
+    typer.Option(help="URL of a server: submit, transcribe, status, result, list, cancel, retry, redecode go there."),
 ]
 Key = Annotated[str | None, typer.Option(help="API key for it; better in VOXQUEUE_KEY, which `ps` does not show.")]
 

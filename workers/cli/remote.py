@@ -15,7 +15,7 @@ from workers.settings import Settings, settings
 
 AnyClient = Client | RemoteClient
 
-REMOTE = frozenset({"submit", "transcribe", "status", "result", "list", "cancel", "retry"})
+REMOTE = frozenset({"submit", "transcribe", "status", "result", "list", "cancel", "retry", "redecode"})
 """The commands that can work with a server."""
 
 _LOOK_S = 1.0

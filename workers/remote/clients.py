@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self, Unpack
 
 import httpx2
 
 from pipeline.errors import InvalidOptions
+from pipeline.options import DecodeOptions
 from pipeline.render import OutputFormat, from_json
 from pipeline.stages import Step
 from pipeline.values import Transcript
@@ -107,6 +108,10 @@ class RemoteClient:
     def retry(self, job_id: str, from_step: Step | None = None) -> JobStatus:
         """Run an ended job again."""
         return self._run(verbs.retry(job_id, from_step))
+
+    def redecode(self, job_id: str, options: DecodeOptions | Mapping[str, Any]) -> JobStatus:
+        """Decode an ended job again with other options."""
+        return self._run(verbs.redecode(job_id, _decoding(options)))
 
     def recent(self, state: JobState | None = None, limit: int = 50) -> list[JobStatus]:
         """The newest jobs first."""
@@ -220,6 +225,10 @@ class AsyncRemoteClient:
         """Run an ended job again."""
         return await self._run(verbs.retry(job_id, from_step))
 
+    async def redecode(self, job_id: str, options: DecodeOptions | Mapping[str, Any]) -> JobStatus:
+        """Decode an ended job again with other options."""
+        return await self._run(verbs.redecode(job_id, _decoding(options)))
+
     async def recent(self, state: JobState | None = None, limit: int = 50) -> list[JobStatus]:
         """The newest jobs first."""
         return await self._run(verbs.recent(state, limit))
@@ -270,6 +279,12 @@ class AsyncRemoteClient:
                 call.method, call.path, params=dict(call.params), headers=dict(call.headers), **form_of(call)
             )
         return Reply(answer.status_code, answer.headers, answer.content)
+
+
+def _decoding(options: DecodeOptions | Mapping[str, Any]) -> dict[str, Any]:
+    decode = options.model_dump() if isinstance(options, DecodeOptions) else dict(options)
+    # As part of the options of a job they are checked as those are.
+    return check_options({"decode": decode}).decode.model_dump(mode="json", exclude_defaults=True)
 
 
 @contextmanager

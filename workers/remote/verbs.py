@@ -141,6 +141,13 @@ def retry(job_id: str, from_step: Step | None) -> Verb[JobStatus]:
     return job_of((yield from ask(call)).document)
 
 
+def redecode(job_id: str, options: Mapping[str, Any]) -> Verb[JobStatus]:
+    """Decode an ended job again with other options."""
+    # Not sent twice, as `retry`: each time makes a version.
+    call = Call("POST", job_path(job_id, "/redecode"), json=dict(options), is_repeatable=False)
+    return job_of((yield from ask(call)).document)
+
+
 def recent(state: JobState | None, limit: int) -> Verb[list[JobStatus]]:
     """The newest jobs first, page by page."""
     found: list[JobStatus] = []

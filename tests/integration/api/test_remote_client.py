@@ -25,6 +25,7 @@ from workers.errors import (
     ServerAway,
     ServerRefused,
     UrlNotAllowed,
+    VersionNotFound,
     WaitTimeout,
 )
 from workers.remote import AsyncRemoteClient, RemoteClient
@@ -87,6 +88,19 @@ def test_a_job_is_canceled_and_tried_again_over_http(door: Door) -> None:
         assert client.retry(job.id, Step.PREPROCESS).state is JobState.QUEUED
         with pytest.raises(NotAllowedInState):
             client.retry(job.id)
+
+
+@pytest.mark.usefixtures("colleague")
+def test_a_job_is_decoded_again_over_http_and_its_earlier_version_stays(door: Door) -> None:
+    with RemoteClient(door.url) as client:
+        job = client.wait(client.enqueue(b"RIFF").id, 60)
+        again = client.redecode(job.id, {"hotwords": ("Acme",)})
+        assert (client.wait(job.id, 60).version, again.version) == (2, 2)
+        assert client.document(job.id, version=1) == door.client.document(job.id, 1)
+        with pytest.raises(VersionNotFound):
+            client.document(job.id, version=3)
+        with pytest.raises(InvalidOptions):
+            client.redecode(job.id, {"beam_width": 10**9})
 
 
 @pytest.mark.usefixtures("colleague")

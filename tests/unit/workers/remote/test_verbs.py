@@ -100,6 +100,14 @@ def test_a_retry_that_may_have_arrived_is_not_sent_twice() -> None:
     assert calls[0].params == {}
 
 
+def test_decoding_again_sends_the_options_once() -> None:
+    job, calls, _ = talk(verbs.redecode("7", {"hotwords": ["Acme"]}), [BUSY, shown(version=2)])
+    assert job is not None
+    assert (job.version, calls[1].path, calls[1].json) == (2, "/v1/jobs/7/redecode", {"hotwords": ["Acme"]})
+    with pytest.raises(ServerAway):
+        talk(verbs.redecode("7", {}), [ServerAway()])
+
+
 def test_waiting_asks_the_server_to_answer_when_the_job_has_ended() -> None:
     job, calls, _ = talk(verbs.wait("7", None), [shown(), shown(), shown(status="completed")])
     assert job is not None
