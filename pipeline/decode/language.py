@@ -13,11 +13,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pipeline.decode.ngrams import END, START, Context, NgramModel, from_arpa, from_npz
+from pipeline.decode.mixture import Mixture, unpacked
+from pipeline.decode.ngrams import END, START, NgramModel, from_arpa, from_npz
 from pipeline.errors import ModelMismatch, ModelNotFound
 
 GENERAL = "general"
 """Name of the language model that ships, where a path could stand."""
+MIXED_SUFFIX = ".mix"
+"""Of files that `voxqueue lm build --mix` makes."""
 _GENERAL_FILE = "general.npz"
 _GENERAL_SHA256 = "8d679c1baebdc46f7b20a763f551f36a3924d071e070ee8ac9c556906cdc1b87"
 
@@ -31,7 +34,7 @@ _USUAL_LENGTH = 6
 class WordScores:
     """An n-gram model as pyctcdecode asks one; its states are the words before."""
 
-    def __init__(self, model: NgramModel) -> None:
+    def __init__(self, model: NgramModel | Mixture) -> None:
         self._model = model
 
     @property
@@ -39,7 +42,7 @@ class WordScores:
         """The most words that a score looks at."""
         return self._model.order
 
-    def get_start_state(self) -> Context:
+    def get_start_state(self) -> Any:
         """The start of a sentence."""
         return self._model.context(START)
 
@@ -49,10 +52,10 @@ class WordScores:
             return 0.0
         return _UNKNOWN / math.log(10) * max(1.0, len(partial_token) / _USUAL_LENGTH)
 
-    def score(self, prev_state: Context, word: str, is_last_word: bool = False) -> tuple[float, Context]:
+    def score(self, prev_state: Any, word: str, is_last_word: bool = False) -> tuple[float, Any]:
         """What `word` is worth after the words before, and the state after it; the last one ends a sentence."""
         worth = self._model.log_prob(prev_state, word) + (0.0 if word in self._model else _UNKNOWN)
-        state = self._model.after(prev_state, [word])
+        state: Any = self._model.after(prev_state, [word])
         if is_last_word:
             worth += self._model.log_prob(state, END)
         return _ALPHA * worth + _BETA, state
@@ -67,19 +70,21 @@ def load_language_model(path: Path) -> Any:
         ModelMismatch: the file is no language model.
     """
     if path == Path(GENERAL):
-        return WordScores(_general())
+        return WordScores(general_model())
     if not path.is_file():
         raise ModelNotFound(f"no language model {path}")
-    if path.suffix == ".npz":
-        return WordScores(from_npz(path.read_bytes()))
+    if path.suffix == MIXED_SUFFIX:
+        return WordScores(unpacked(path.read_bytes(), path.name, general_model()))
     if find_spec("kenlm") is not None:
         return _with_kenlm(path)
     if path.suffix == ".arpa":
-        return WordScores(from_arpa(path))
+        return WordScores(from_arpa(path.read_text(encoding="utf-8", errors="replace"), path.name))
     raise ModelNotFound(f"{path.name} needs kenlm: install voxqueue[lm]")
 
 
-def _general() -> NgramModel:
+@lru_cache(maxsize=1)
+def general_model() -> NgramModel:
+    """The model of English that ships; ModelNotFound, ModelMismatch if its file is not the one of this version."""
     file = resources.files(__package__) / _GENERAL_FILE
     if not file.is_file():
         raise ModelNotFound(f"the general language model {_GENERAL_FILE}")

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from io import BytesIO
 from itertools import accumulate, groupby
 from operator import itemgetter
-from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
@@ -99,15 +98,15 @@ class NgramModel:
         return self._levels[len(context) - 1].back_off[places[-1]] if len(places) == len(context) else 0.0
 
 
-def from_arpa(path: Path) -> NgramModel:
-    """The model in an ARPA file; ModelMismatch if it is none, or of more than three words."""
+def from_arpa(text: str, name: str) -> NgramModel:
+    """The model in the `text` of an ARPA file; ModelMismatch if it is none, or of more than three words."""
     try:
-        grams = _arpa_sections(path.read_text(encoding="utf-8").splitlines())
+        grams = _arpa_sections(text.splitlines())
         if not 1 <= len(grams) <= MOST_WORDS:
-            raise ModelMismatch(f"{path.name}: n-grams of {len(grams)} words; up to {MOST_WORDS} without kenlm")
+            raise ModelMismatch(f"{name}: n-grams of {len(grams)} words; up to {MOST_WORDS} without kenlm")
         return _sorted_model(grams)
-    except (LookupError, ValueError, OSError) as error:
-        raise ModelMismatch(f"{path.name} is no ARPA file: {error!r}") from error
+    except (LookupError, ValueError) as error:
+        raise ModelMismatch(f"{name} is no ARPA file: {error!r}") from error
 
 
 _Grams = dict[tuple[str, ...], tuple[float, float]]

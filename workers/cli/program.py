@@ -15,6 +15,7 @@ from workers.cli import (
     formatting,
     jobs,
     keys,
+    language,
     preflight,
     quarantine,
     scoring,
@@ -86,6 +87,7 @@ app.command()(scoring.evaluate)
 app.command()(keys.usage)
 app.add_typer(keys.app, name="keys")
 app.command("format")(formatting.format_words)
+app.add_typer(language.app, name="lm")
 app.command()(showcase.demo)
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(quarantine.app, name="quarantine")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.decode import CtcDecoder, load_decoder
 from pipeline.decode import language as language_module
-from pipeline.decode.language import GENERAL, WordScores, load_language_model
+from pipeline.decode.language import GENERAL, WordScores, general_model, load_language_model
 from pipeline.decode.ngrams import NgramModel, from_arpa, from_npz
 from pipeline.errors import ModelMismatch, ModelNotFound
 from pipeline.options import DecodeOptions
@@ -48,10 +48,8 @@ ngram 3=2
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> NgramModel:
-    path = tmp_path / "small.arpa"
-    path.write_text(ARPA, encoding="utf-8")
-    return from_arpa(path)
+def small() -> NgramModel:
+    return from_arpa(ARPA, "small.arpa")
 
 
 @pytest.fixture(scope="module")
@@ -143,17 +141,16 @@ def test_unknown_beginnings_cost_more_the_longer_they_are(small: NgramModel) -> 
     "content",
     ["", "\\1-grams:\nnothing of use\n", ARPA.replace("<s> the\t", "<s> unheard\t"), "\\1-grams:\n" * 4],
 )
-def test_what_is_no_arpa_file_is_a_mismatch(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "broken.arpa"
-    path.write_text(content, encoding="utf-8")
+def test_what_is_no_arpa_file_is_a_mismatch(content: str) -> None:
     with pytest.raises(ModelMismatch, match=r"broken\.arpa"):
-        from_arpa(path)
+        from_arpa(content, "broken.arpa")
     with pytest.raises(ModelMismatch):
         from_npz(content.encode())
 
 
 def test_the_general_model_is_the_one_that_belongs_to_this_version(monkeypatch: pytest.MonkeyPatch) -> None:
     load_language_model.cache_clear()
+    general_model.cache_clear()
     monkeypatch.setattr(language_module, "_GENERAL_SHA256", "0" * 64)
     with pytest.raises(ModelMismatch, match="general"):
         load_language_model(Path(GENERAL))
