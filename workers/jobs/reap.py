@@ -54,7 +54,8 @@ def lost_steps(connection: Connection, gone_workers: Collection[str] = ()) -> li
 def take_back(connection: Connection, lost: Lost, policy: Policy) -> Ready | None:
     """Make a lost step ready again, or quarantine it after too many crashes; the step, if it is ready.
 
-    None too when its worker was quicker: a heartbeat since `lost` was read keeps the step, a new fence anyway.
+    None too when its worker was quicker: a heartbeat since `lost` was read keeps the step, a new fence anyway. A step
+    that is ready again keeps its place: it has waited already, and a long backlog does not go before it.
     """
     exhausted = steps.c.crashes + 1 >= policy.max_crashes
     is_lost = true() if lost.holder_is_gone else _overdue()
@@ -67,7 +68,6 @@ def take_back(connection: Connection, lost: Lost, policy: Policy) -> Ready | Non
             claim_token=None,
             lease_until=None,
             progress=0.0,
-            ready_at=db_now(),
             published_at=None,
             publishes=0,
         )

@@ -137,3 +137,18 @@ def test_a_step_whose_worker_is_known_to_have_ended_is_taken_back_at_once(jobs: 
     assert jobs.holders() == {"dead", "alive"}
     assert jobs.reap(["dead"]) == [Ready(first, Step.PREPROCESS)]
     assert jobs.holders() == {"alive"}
+
+
+def test_a_step_that_was_lost_goes_before_those_that_became_ready_later(
+    jobs: Jobs, database: Database, claimed: Callable[..., Lease]
+) -> None:
+    first = jobs.create(new_job())
+    claimed(Step.PREPROCESS, first)
+    later = jobs.create(new_job())
+    database.run(
+        lambda connection: connection.execute(
+            update(steps).where(steps.c.state == StepState.RUNNING).values(lease_until=db_now() - 1)
+        )
+    )
+    assert [ready.job_id for ready in jobs.reap()] == [first]
+    assert [claimed(Step.PREPROCESS, "whoever's message it was").job_id for _ in range(2)] == [first, later]
