@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 INSTALL := $(BIN)/python $(PIP_INSTALL) --constraint requirements.lock
 
-.PHONY: install demo test check format bench faults fuzz lock clean
+.PHONY: install demo test check format bench faults fault-rows fuzz lock clean
 
 install: $(VENV)/.installed
 
@@ -52,6 +52,9 @@ faults: $(VENV)/.installed-test
 
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python -m bench.fuzz $(ARGS)
+
+fault-rows: $(VENV)/.installed-test
+	$(BIN)/python -m pytest tests/faults -m 'faults or not faults' $(ARGS)
 
 lock:
 	@echo "Resolving every library afresh in build/lock (2 to 5 minutes) ..."

@@ -4,11 +4,12 @@
     python -m tests.faults.entry dispatch
 
 `VOXQUEUE_FAULTS_ELSEWHERE` names another host than this one, so that only the lease tells that the process died;
-`VOXQUEUE_FAULTS_MUTANT` names a defect of `mutants` that this process is to have.
+`VOXQUEUE_FAULTS_CLOCK_S` puts its clock forward; `VOXQUEUE_FAULTS_MUTANT` names a defect of `mutants` for it to have.
 """
 
 import os
 import sys
+import time
 
 from tests.faults import mutants, stub
 from workers import identity
@@ -19,6 +20,9 @@ def pretend() -> None:
     stub.install()
     if place := os.environ.get("VOXQUEUE_FAULTS_ELSEWHERE"):
         setattr(identity, "_place", lambda: place)  # noqa: B010  # a name for this host that the dispatcher does not know
+    if shift_s := os.environ.get("VOXQUEUE_FAULTS_CLOCK_S"):
+        real = time.time
+        setattr(time, "time", lambda: real() + float(shift_s))  # noqa: B010  # the clock of another host
     if mutant := os.environ.get("VOXQUEUE_FAULTS_MUTANT"):
         mutants.MUTANTS[mutant]()
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 DEMO_CALL = Path(__file__).parents[2] / "workers" / "demo" / "call.wav"
 RATE_HZ = 8000
 DURATION_S = 1.2
+POISONOUS_S = 2.6
 # Where the demo call's agent has spoken for a while, without a pause.
 _SPOKEN_S = (0.6, 3.6)
 
@@ -18,8 +19,17 @@ _SPOKEN_S = (0.6, 3.6)
 def recording(number: int) -> bytes:
     """The `number`th: a WAV file of a second of real speech, cut at a place, at a level and with a noise of its own."""
     random = np.random.default_rng(number)
+    return _cut(random, DURATION_S)
+
+
+def poisonous() -> bytes:
+    """One that is longer than all others, by which the stub knows it."""
+    return _cut(np.random.default_rng(0), POISONOUS_S)
+
+
+def _cut(random: np.random.Generator, duration_s: float) -> bytes:
     spoken = _speech()
-    length = round(DURATION_S * RATE_HZ)
+    length = round(duration_s * RATE_HZ)
     start = int(random.integers(0, len(spoken) - length))
     samples = spoken[start : start + length] * random.uniform(0.5, 1.0) + random.normal(0.0, 20.0, length)
     file = io.BytesIO()

@@ -1,7 +1,11 @@
 """An acoustic model whose words are a function of the hash of what it hears: a wrong, mixed or stale input shows."""
 
+import ctypes
 import hashlib
 import json
+import os
+import threading
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +26,7 @@ from pipeline.values import CtcEmissions, Emissions, FeatureSegment
 LETTERS = "abcdefghijklmnop"
 BLANK, DELIMITER = 0, 1
 LABELS = ["<pad>", "|", *LETTERS]
-NAME = "hash-of-the-sound"
+_HARMLESS_S = 1.8
 
 
 def make_folder(folder: Path) -> Path:
@@ -56,6 +60,8 @@ class HashModel:
     def emit(self, batch: Sequence[FeatureSegment], options: InferenceOptions) -> list[Emissions]:
         """Log-probabilities that any CTC search reads as `words_of` the frames."""
         del options
+        if any(segment.span.duration_s > _HARMLESS_S for segment in batch):
+            poison()
         return [
             CtcEmissions(segment.span, _spell(words_of(segment.frames.tobytes())), self.spec.frame_s)
             for segment in batch
@@ -71,9 +77,21 @@ def _spell(words: Sequence[str]) -> NDArray[np.float16]:
     return log_probs
 
 
+def poison() -> None:
+    """Do to this process what `VOXQUEUE_FAULTS_POISON` says: what no handler of errors can catch."""
+    match os.environ.get("VOXQUEUE_FAULTS_POISON"):
+        case "segfault":
+            ctypes.string_at(0)
+        case "abort":
+            os.abort()
+        case "hang":
+            threading.Event().wait()
+
+
 def load(folder: Path, spec: ModelSpec, runtime: ModelRuntime) -> AcousticModel:
     """In the place of `pipeline.inference.load_model`."""
     del folder, runtime
+    time.sleep(float(os.environ.get("VOXQUEUE_FAULTS_LOADING_S", "0")))
     return HashModel(spec)
 
 
