@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ import pipeline.inference
 from pipeline.audio import reader
 from pipeline.audio.cage import Cage
 from pipeline.audio.decoder import Decoder
+from pipeline.audio.header import Declared, Limits
 from pipeline.audio.opening import Request, open_decoder
 from pipeline.inference import AcousticModel, ModelRuntime
 from pipeline.options import InferenceOptions
@@ -101,8 +103,13 @@ def install() -> None:
     Recordings here are our own; to start a process for each would take most of the time of a run.
     """
     pipeline.inference.load_model = load
+    setattr(reader, "start", _ask)  # noqa: B010  # what a process would be told
     setattr(reader, "CagedDecoder", _decode_here)  # noqa: B010  # of another type, with the same methods
 
 
-def _decode_here(request: Request, _cage: Cage, resources: ExitStack) -> Decoder:
-    return open_decoder(request, resources, lambda: None)
+def _ask(file: BinaryIO, limits: Limits, declared: Declared | None, _cage: Cage) -> Request:
+    return Request(file, limits, declared)
+
+
+def _decode_here(request: Request, _silence_s: float, resources: ExitStack) -> Decoder:
+    return open_decoder(request, resources)
