@@ -57,11 +57,12 @@ def make_app(client: Client, *, is_open: bool = False) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
-    watching = asyncio.create_task(services.watcher.run())
+    beside = [asyncio.create_task(services.watcher.run()), asyncio.create_task(services.forecast.run())]
     yield
-    watching.cancel()
-    with suppress(asyncio.CancelledError):
-        await watching
+    for task in beside:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
     services.close()
 
 

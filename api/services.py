@@ -33,10 +33,10 @@ class Services:
         self.settings = client.settings
         self.keys = ApiKeys(client.runtime.database)
         self.watcher = Watcher(self.jobs, self.read)
-        self.forecast = Forecasts(self.jobs)
+        self.forecast = Forecasts(self.jobs, self.read)
         self.upload_limits = UploadLimits(self.settings.max_upload_bytes, self.settings.upload_stall_s)
         self.rates = RateLimiter(self.settings.api_rate_per_min)
-        self.failures = RateLimiter(_ADDRESS_FAILURES_PER_MIN)
+        self.failures = RateLimiter(_ADDRESS_FAILURES_PER_MIN if self.settings.api_rate_per_min else 0)
         self.handing_in: set[tuple[str, str]] = set()
         self._readers = ThreadPoolExecutor(_READERS, "read")
         self._writers = ThreadPoolExecutor(_WRITERS, "write")

@@ -89,7 +89,9 @@ class Settings(BaseSettings):
     upload_stall_s: float = Field(
         20.0, gt=0, description="An upload that brings next to nothing this long is given up."
     )
-    api_rate_per_min: int = Field(6000, ge=0, description="Requests a minute of one API key; 0: any number.")
+    api_rate_per_min: int = Field(
+        6000, ge=0, description="Requests a minute of one API key; 0: no limit, also for guesses."
+    )
     api_docs: bool = Field(default=False, description="Whether the HTTP door shows a page that explores it, at /docs.")
 
     failpoint: str = Field("", description="Where tests make workers fail, see workers/failpoints.py.")

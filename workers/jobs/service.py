@@ -11,6 +11,7 @@ from workers.db.session import Database
 from workers.jobs import (
     control,
     create,
+    forecast,
     lease,
     listing,
     quarantine,
@@ -23,6 +24,7 @@ from workers.jobs import (
     waiting,
 )
 from workers.jobs.admission import Gate
+from workers.jobs.forecast import Outlook
 from workers.jobs.history import Told
 from workers.jobs.listing import Page, Wanted
 from workers.jobs.quarantine import Evidence
@@ -257,6 +259,11 @@ class Jobs:
         """Events of a job after the one with this id, oldest first."""
         with self.database.read() as connection:
             return queries.events_after(connection, job_id, after)
+
+    def forecast(self) -> dict[str, Outlook]:
+        """Queue position and time to go of every job that has not ended."""
+        with self.database.read() as connection:
+            return forecast.forecast(connection)
 
     def newest_event(self) -> int:
         """The id of the newest event of all, 0 when nothing has happened yet."""
