@@ -4,7 +4,9 @@
 
 Each recording (by default the demo call) is sent as a stream that is cut at so many random places, once with each of
 three seeds: the pieces must be the same each time, bit for bit. Then every piece is transcribed as a job would be, and
-the words of the session are compared with those of the whole recording, channel by channel.
+the words of the session are compared with those of the whole recording, channel by channel. What noise of the last bit
+does to the words of the whole recording is shown beside it: no comparison of words can be finer. With a file RECORDING.txt
+of what was really said, error rates are shown as well.
 """
 
 import argparse
@@ -15,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jiwer
+import numpy as np
+import soundfile
 
 from bench.report import Report, Row, progress, publish
 from pipeline.chain import Models, transcribe
@@ -40,6 +44,9 @@ COLUMNS = {
     "words": "words",
     "different": "different",
     "rate": "%",
+    "noise_rate": "noise of 1 LSB, %",
+    "wer": "WER of the recording, %",
+    "session_wer": "of the session, %",
     "longest_wait_s": "longest wait, s",
     "cut_times_real_time": "cut, times real time",
 }
@@ -87,12 +94,9 @@ def measure(path: Path, models: Models, options: PreprocessOptions, cuts: int) -
     pieces = all_pieces[0]
     whole = transcribe(path, models, JobOptions(preprocess=options))
     session = streamed(pieces, models, options)
-    words = different = 0
-    for channel in whole.recording.channels:
-        reference, hypothesis = (words_of(each, channel.index) for each in (whole, session))
-        compared = jiwer.process_words([reference or "-"], [hypothesis or "-"])
-        words += len(reference.split())
-        different += compared.substitutions + compared.deletions + compared.insertions
+    words, different = compare(whole, session)
+    text = path.with_name(f"{path.name}.txt")
+    said = normalise(text.read_text(encoding="utf-8")) if text.exists() else None
     return {
         "recording": path.name,
         "duration_s": round(whole.recording.duration_s, 1),
@@ -102,9 +106,37 @@ def measure(path: Path, models: Models, options: PreprocessOptions, cuts: int) -
         "words": words,
         "different": different,
         "rate": round(100 * different / max(1, words), 2),
+        "noise_rate": round(100 * compare(whole, noisy(path, models, options))[1] / max(1, words), 2),
+        "wer": said and wer(said, whole),
+        "session_wer": said and session and wer(said, session),
         "longest_wait_s": round(longest_wait_s(pieces), 1),
         "cut_times_real_time": round(whole.recording.duration_s / cutting_s, 1),
     }
+
+
+def compare(whole: Transcript, other: Transcript | None) -> tuple[int, int]:
+    """The words of `whole`, and how many of them are others in `other`, over all channels."""
+    words = different = 0
+    for channel in whole.recording.channels:
+        reference, hypothesis = (words_of(each, channel.index) for each in (whole, other))
+        compared = jiwer.process_words([reference or "-"], [hypothesis or "-"])
+        words += len(reference.split())
+        different += compared.substitutions + compared.deletions + compared.insertions
+    return words, different
+
+
+def noisy(path: Path, models: Models, options: PreprocessOptions) -> Transcript:
+    """The transcript of the recording with noise of one unit of 16 bits."""
+    samples, rate_hz = soundfile.read(path, dtype="float64", always_2d=True)
+    noise = np.random.default_rng(1).normal(0, 1 / 32768, samples.shape)
+    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+        soundfile.write(file.name, samples + noise, rate_hz, subtype="PCM_16")
+        return transcribe(Path(file.name), models, JobOptions(preprocess=options))
+
+
+def wer(said: str, transcript: Transcript) -> float:
+    """Word error rate in percent of all channels in the order of the conversation."""
+    return round(100 * float(jiwer.wer(said, normalise(transcript.text) or "-")), 2)
 
 
 def longest_wait_s(pieces: Sequence[Piece]) -> float:

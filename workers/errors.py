@@ -19,6 +19,7 @@ VoxqueueError
 │   ├── WaitTimeout               WAIT_TIMEOUT
 │   ├── SessionNotFound           SESSION_NOT_FOUND
 │   ├── SessionTaken              SESSION_TAKEN
+│   ├── MicrophoneAway            MICROPHONE_AWAY
 │   ├── ObjectNotFound            OBJECT_NOT_FOUND
 │   ├── ObjectNotAllowed          OBJECT_NOT_ALLOWED
 │   ├── EndpointNotFound          ENDPOINT_NOT_FOUND
@@ -138,6 +139,12 @@ class SessionNotFound(RequestError, LookupError):
     """There is no such session."""
 
     code = "SESSION_NOT_FOUND"
+
+
+class MicrophoneAway(RequestError, OSError):
+    """No microphone can be listened to."""
+
+    code = "MICROPHONE_AWAY"
 
 
 class SessionTaken(RequestError):

@@ -18,6 +18,7 @@ from workers.cli import (
     language,
     preflight,
     quarantine,
+    record,
     scoring,
     service,
     sessions,
@@ -77,6 +78,7 @@ app.command()(upkeep.delete)
 app.command()(jobs.redecode)
 app.command()(watch.watch)
 app.command()(stream.stream)
+app.command()(record.record)
 app.add_typer(sessions.app, name="session")
 app.command()(service.worker)
 app.command()(service.dispatch)
