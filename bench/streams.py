@@ -5,8 +5,8 @@
 Each recording (by default the demo call) is sent as a stream that is cut at so many random places, once with each of
 three seeds: the pieces must be the same each time, bit for bit. Then every piece is transcribed as a job would be, and
 the words of the session are compared with those of the whole recording, channel by channel. What noise of the last bit
-does to the words of the whole recording is shown beside it: no comparison of words can be finer. With a file RECORDING.txt
-of what was really said, error rates are shown as well.
+does to the words of the whole recording is shown beside it: no comparison of words can be finer. With a file
+RECORDING.txt of what was really said, error rates are shown as well.
 """
 
 import argparse
