@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pipeline.errors import TransientError
@@ -46,12 +46,14 @@ class Scene:
     def settle(self, ids: Sequence[str], timeout_s: float = 120.0) -> None:
         """Wait until these jobs have ended; after the time it is for the verdict to say that they are stuck."""
         deadline = time.monotonic() + timeout_s
-        for job_id in ids:
-            while time.monotonic() < deadline:
-                with suppress(TransientError):
-                    if self.client.status(job_id).is_final:
-                        break
-                time.sleep(0.1)
+        while time.monotonic() < deadline and not all(self._has_ended(job_id) for job_id in ids):
+            time.sleep(0.1)
+
+    def _has_ended(self, job_id: str) -> bool:
+        try:
+            return self.client.status(job_id).is_final
+        except TransientError:
+            return False
 
     def step(self, job_id: str, name: Step) -> StepStatus:
         """A step of a job, as it is now."""
