@@ -11,7 +11,7 @@ from pipeline.preprocess import loudness
 from pipeline.preprocess.crosstalk import without_leaks
 from pipeline.preprocess.loudness import HOP
 from pipeline.preprocess.marks import Listened, listen
-from pipeline.preprocess.segments import Stretch, find_speech
+from pipeline.preprocess.segments import Stretch, find_speech, runs
 from pipeline.preprocess.spool import Track
 from pipeline.preprocess.tones import is_tone
 from pipeline.preprocess.vad import WINDOW, SileroVad, find_model
@@ -25,7 +25,8 @@ class Heard:
     """What was heard on a channel.
 
     `probability` of speech is that of the channel without leaks and tones, `raw` with both. `found` are the stretches
-    that sound like speech, `speech` what is left without sounds of the line; both in windows.
+    that sound like speech, `speech` what is left without sounds of the line, `copied` where the channel is little but
+    a copy of another one; all in windows.
     """
 
     raw: NDArray[np.float32]
@@ -34,6 +35,7 @@ class Heard:
     speech: Sequence[Stretch]
     leaked: Sequence[Stretch]
     listened: Listened
+    copied: Sequence[Stretch] = ()
 
     def speech_samples(self, track: Track) -> list[tuple[int, int]]:
         """`speech` in samples of `track`."""
@@ -58,7 +60,7 @@ class Search:
         probability = listened.sounds.without(own)
         speech = [each for each in find_speech(probability, self._options) if self._is_voice(each, track, listened)]
         leaked = find_speech(np.where(own < raw, raw, np.float32(0)), self._options)
-        return Heard(raw, probability, find_speech(own, self._options), speech, leaked, listened)
+        return Heard(raw, probability, find_speech(own, self._options), speech, leaked, listened, runs(own < raw))
 
     @staticmethod
     def _is_voice(stretch: Stretch, track: Track, listened: Listened) -> bool:

@@ -101,6 +101,12 @@ def find_speech(probability: NDArray[np.float32], options: PreprocessOptions) ->
     return [*finder.feed(probability), *finder.end()]
 
 
+def runs(mask: NDArray[np.bool_]) -> list[Stretch]:
+    """Where `mask` is set: half-open ranges."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(np.int8), [0]))))
+    return [(int(start), int(end)) for start, end in zip(edges[::2], edges[1::2], strict=True)]
+
+
 def pad(stretches: Sequence[Stretch], padding: int, total: int) -> list[Stretch]:
     """Each stretch `padding` windows longer on both sides, within 0 to `total`; neighbours meet halfway."""
     if not stretches:

@@ -28,7 +28,7 @@ _TOKENS = {Relation.IDENTICAL: ("dual_mono",), Relation.INVERTED: ("inverted_cha
 class _Cut:
     """One segment before it is read: its samples and its channel, where they are kept, and what levels them.
 
-    `muted` are the samples of tones, which models take for words.
+    `muted` are the samples of tones, which models take for words, and of what leaks from another channel in a pause.
     """
 
     start: int
@@ -114,10 +114,11 @@ def _cuts(measured: Measured, heard: Heard, channel_count: int, options: Preproc
     # Beside another channel, the silence of this one may hold a quiet copy of the other speaker.
     elif channel_count == 1:
         planned = widen(planned, len(heard.probability), options)
-    pulses = heard.listened.sounds.pulses
+    unwanted = [(pulse.start, pulse.stop) for pulse in heard.listened.sounds.pulses]
+    unwanted += [samples_of(each, track) for each in heard.copied]
     for stretch in planned:
         start, stop = samples_of(stretch, track)
-        muted = tuple((pulse.start, pulse.stop) for pulse in pulses if pulse.start < stop and start < pulse.stop)
+        muted = tuple((first, last) for first, last in unwanted if first < stop and start < last)
         yield _Cut(start, index, stop, track, gain, muted)
 
 

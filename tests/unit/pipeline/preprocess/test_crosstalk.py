@@ -47,6 +47,30 @@ def test_leak_of_the_other_party_is_left_out_and_nothing_else(leak_db: float, ca
     assert foreign_s < 0.05 * clean_s
 
 
+def test_leak_in_a_pause_that_a_segment_spans_is_muted(call: Samples, tmp_path: Path) -> None:
+    # The customer's line carries a copy of the agent, who speaks while the customer pauses for a second.
+    path = tmp_path / "call.wav"
+    agent, customer = (call[int(8000 * t["start_s"]) : int(8000 * t["end_s"]), t["channel"]] for t in TURNS[2:4])
+    size = len(customer)
+    sides = np.zeros((2 * size + 10_000, 2), np.float32)
+    sides[:size, 1] = sides[size + 10_000 :, 1] = customer
+    sides[size + 1000 : size + 9000, 0] = agent[:8000]
+    sides[:, 1] += np.float32(0.1) * np.roll(sides[:, 0], 20)
+    soundfile.write(path, sides, 8000, "PCM_16")
+    inside = (size + 3000) / 8000, (size + 7000) / 8000
+    spanning = [
+        each
+        for each in preprocess(path, PreprocessOptions()).segments
+        if each.span.channel == 1 and each.span.start_s < inside[0] and inside[1] < each.span.end_s
+    ]
+    assert spanning
+    for each in spanning:
+        pause = each.samples[int(16_000 * (inside[0] - each.span.start_s)) :][: int(16_000 * (inside[1] - inside[0]))]
+        # All but what a block at the edge of a turn holds of it.
+        assert np.mean(pause == 0) > 0.5
+        assert np.abs(each.samples).max() > 1000
+
+
 def test_soft_voice_under_a_loud_one_is_no_leak(call: Samples) -> None:
     agent = np.concatenate([call[int(8000 * t["start_s"]) : int(8000 * t["end_s"]), 0] for t in TURNS[::2]])
     customer = np.concatenate([call[int(8000 * t["start_s"]) : int(8000 * t["end_s"]), 1] for t in TURNS[1::2]])

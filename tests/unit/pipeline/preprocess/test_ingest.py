@@ -75,3 +75,17 @@ def test_rumble_is_taken_away_and_the_voice_is_not(tmp_path: Path) -> None:
     assert abs(levels[CUTOFF_HZ] - -3.0) < 0.3
     assert abs(levels[100.0]) < 0.2
     assert abs(levels[1000.0]) < 0.05
+
+
+def test_telephone_band_is_kept_whole_and_its_mirror_image_is_not_heard(tmp_path: Path) -> None:
+    time_s = np.arange(4 * 8000) / 8000
+    path = tmp_path / "tone"
+    tone = (0.5 * np.sin(2 * np.pi * 3400 * time_s)).astype(np.float32)
+    path.write_bytes(bad.encode(tone[:, None], codec="FLOAT", rate_hz=8000))
+    spool = ingest(path, PreprocessOptions(), lambda _: None).spools[0]
+    samples = spool.read(SAMPLE_RATE_HZ, 3 * SAMPLE_RATE_HZ)
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) / (len(samples) / 4)
+    hz = np.arange(len(spectrum)) / 2
+    assert abs(20 * np.log10(spectrum[np.argmin(abs(hz - 3400))] / 0.5)) < 0.01
+    # Sixteen bits of the spool are the floor, not the filter.
+    assert 20 * np.log10(spectrum[hz > 4000].max()) < -90

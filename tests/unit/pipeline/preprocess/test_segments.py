@@ -1,12 +1,14 @@
 """Segments hold all speech, overlap nowhere, stay below the limit, and are cut where nobody speaks."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.options import PreprocessOptions
-from pipeline.preprocess.segments import find_speech, pack, pad, plan, split, widen
+from pipeline.preprocess.segments import find_speech, pack, pad, plan, runs, split, widen
 
 OPTIONS = PreprocessOptions()
 WINDOW_S = 512 / 16_000
@@ -88,3 +90,12 @@ def test_little_speech_several_segments_and_long_recordings_stay_as_they_were_cu
     assert widen([(0, 40), (60, 100)], 100, options) == [(0, 40), (60, 100)]
     assert widen([(0, 900)], 1000, options) == [(0, 900)]
     assert widen([], 100, options) == []
+
+
+@given(st.lists(st.booleans(), max_size=60))
+def test_runs_are_where_a_mask_is_set_and_as_few_as_can_be(mask: list[bool]) -> None:
+    found = runs(np.array(mask, bool))
+    assert [each for start, end in found for each in range(start, end)] == [
+        n for n, is_set in enumerate(mask) if is_set
+    ]
+    assert all(left[1] < right[0] for left, right in pairwise(found))
