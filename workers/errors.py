@@ -11,6 +11,9 @@ VoxqueueError
 │   ├── NotQuarantined            NOT_QUARANTINED
 │   ├── IdempotencyConflict       IDEMPOTENCY_CONFLICT
 │   ├── RecordingGone             RECORDING_GONE
+│   ├── CorrectionConflict        CORRECTION_CONFLICT
+│   ├── NoSuchWord                NO_SUCH_WORD
+│   ├── NotPlayable               NOT_PLAYABLE
 │   ├── KeyNotFound               KEY_NOT_FOUND
 │   ├── KeyRefused                UNAUTHORIZED
 │   ├── BadCursor                 BAD_CURSOR
@@ -91,6 +94,24 @@ class NotQuarantined(RequestError):
     """The job is not in quarantine."""
 
     code = "NOT_QUARANTINED"
+
+
+class CorrectionConflict(RequestError):
+    """Somebody else corrected the transcript meanwhile; read it again."""
+
+    code = "CORRECTION_CONFLICT"
+
+
+class NoSuchWord(RequestError, LookupError):
+    """The transcript has no such word."""
+
+    code = "NO_SUCH_WORD"
+
+
+class NotPlayable(RequestError):
+    """The recording can't be played."""
+
+    code = "NOT_PLAYABLE"
 
 
 class IdempotencyConflict(RequestError):

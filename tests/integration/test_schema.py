@@ -71,7 +71,7 @@ def test_a_completed_job_has_rows_in_every_table(database: Database, completed: 
             if table.name not in APART
         }
     # Only a collector writes these.
-    assert {name for name, number in numbers.items() if not number} <= {"removals", "chores"}
+    assert {name for name, number in numbers.items() if not number} <= {"removals", "chores", "corrections"}
     assert numbers["attempts"] == numbers["steps"] == len(STEPS)
 
 

@@ -340,3 +340,17 @@ pieces = Table(
     Column("end_s", Double, nullable=False),
     UniqueConstraint("job_id"),
 )
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("transcript_id", RowId, ForeignKey("transcripts.id", ondelete="CASCADE"), nullable=False),
+    Column("revision", Integer, nullable=False),  # of the overlay, from 1
+    Column("segment", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("text", Text),  # none: an earlier correction is taken back
+    Column("author", String(64), nullable=False),
+    Column("at", Double, nullable=False),
+    UniqueConstraint("transcript_id", "revision", "segment", "position"),
+)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Select, select, tuple_
 
+from pipeline.options import JobOptions
 from pipeline.stages import Step
 from workers.db.tables import artifacts, events, job_tags, jobs, steps
 from workers.errors import BadCursor, RecordingGone
@@ -70,6 +71,18 @@ def source_of(connection: Connection, job_id: str) -> ArtifactRef:
     if row is None:
         raise RecordingGone(job_id)
     return ArtifactRef(row.key, row.sha256, row.size_bytes)
+
+
+def options_of(connection: Connection, job_id: str) -> JobOptions:
+    """The options that a job was last run with.
+
+    Raises:
+        JobNotFound: there is no such job.
+    """
+    found = connection.execute(select(jobs.c.options).where(jobs.c.id == job_id)).scalar()
+    if found is None:
+        raise JobNotFound(job_id)
+    return JobOptions.model_validate(found)
 
 
 def owner_of(connection: Connection, job_id: str) -> str | None:

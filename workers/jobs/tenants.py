@@ -1,11 +1,14 @@
 """What a door sees of the jobs: those of one tenant. Nothing here can be asked about another's."""
 
 import re
+from collections.abc import Sequence
+from functools import partial
 
-from pipeline.options import DecodeOptions
+from pipeline.options import DecodeOptions, JobOptions
 from pipeline.stages import Step
 from workers.errors import JobNotFound
-from workers.jobs import listing, queries, usage
+from workers.jobs import corrections, listing, queries, usage
+from workers.jobs.corrections import Correction, Corrections
 from workers.jobs.listing import Page, Wanted
 from workers.jobs.queries import Event
 from workers.jobs.service import Jobs
@@ -45,6 +48,24 @@ class TenantJobs:
         self.check(job_id)
         with self._jobs.database.read() as connection:
             return listing.source_of(connection, job_id)
+
+    def options(self, job_id: str) -> JobOptions:
+        """The options that the job was last run with."""
+        self.check(job_id)
+        with self._jobs.database.read() as connection:
+            return listing.options_of(connection, job_id)
+
+    def corrections(self, job_id: str) -> Corrections:
+        """What people corrected in the newest transcript; JobNotFinished when there is none."""
+        self.check(job_id)
+        with self._jobs.database.read() as connection:
+            return corrections.read(connection, job_id)
+
+    def correct(self, job_id: str, words: Sequence[Correction], base_revision: int, author: str) -> Corrections:
+        """Add a revision; CorrectionConflict or NoSuchWord when it can't be."""
+        self.check(job_id)
+        act = partial(corrections.write, job_id=job_id, wanted=words, base_revision=base_revision, author=author)
+        return self._jobs.database.run(act)
 
     def events_after(self, after: int, job_id: str | None = None) -> list[Event]:
         """What happened after the event with this id, to one job or to all, oldest first."""

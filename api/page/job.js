@@ -1,0 +1,139 @@
+/** A job: how far it is, and its transcript as soon as there is one. */
+
+import { ask, call, download, listen } from "/page/api.js";
+import { acting, h, toast } from "/page/dom.js";
+import { Corrections } from "/page/corrections.js";
+import { Player } from "/page/player.js";
+import { isFinal, jobActions } from "/page/queue.js";
+import { searchBar } from "/page/search.js";
+import { findings, statistics } from "/page/statistics.js";
+import { moment, percent, span } from "/page/times.js";
+import { Words } from "/page/words.js";
+
+const FORMATS = { text: "txt", json: "json", srt: "srt", vtt: "vtt", csv: "csv", ctm: "ctm", rttm: "rttm", markdown: "md", textgrid: "TextGrid" };
+
+/** Show a job until `signal` ends it; returns the title. */
+export async function showJob(view, id, signal) {
+  let job;
+  try {
+    job = await ask("GET", `/v1/jobs/${id}`, { signal });
+  } catch (error) {
+    view.append(h("p", { class: "empty" }, error.message));
+    return "Not found";
+  }
+  const state = h("p", { class: "faint" });
+  const actions = h("div", { class: "row" });
+  const body = h("div", {});
+  const again = (gone) => (gone ? (location.hash = "#/") : window.dispatchEvent(new HashChangeEvent("hashchange")));
+  view.append(
+    h("section", { class: "card", "aria-label": "Job" }, h("div", { class: "row" }, h("h1", {}, job.file_name), h("span", { class: "spring" }), actions), state),
+    body,
+  );
+  const showState = () => {
+    state.textContent = summary(job);
+    actions.replaceChildren(...jobActions(job, again));
+  };
+  showState();
+  if (!isFinal(job)) follow(job, signal, again, (now) => ((job = now), showState()));
+  if (job.status === "completed") await showTranscript(body, job, signal);
+  return job.file_name;
+}
+
+function summary(job) {
+  const parts = [job.status, job.duration_s ? span(job.duration_s) : null, moment(job.created_at)];
+  if (!isFinal(job)) parts.push(percent(job.progress));
+  if (job.error) parts.push(`${job.error.code}: ${job.error.message}`);
+  return [...parts, ...job.tags].filter(Boolean).join(" · ");
+}
+
+function follow(job, signal, again, show) {
+  listen(`/v1/jobs/${job.id}/events`, async () => {
+    const now = await ask("GET", `/v1/jobs/${job.id}`, { signal });
+    if (isFinal(now)) again();
+    else show(now);
+  }, signal);
+}
+
+async function showTranscript(body, job, signal) {
+  const document = await ask("GET", `/v1/jobs/${job.id}/transcript?format=json`, { signal });
+  const corrections = await Corrections.of(job.id, signal);
+  const player = new Player(job, document, signal);
+  const words = new Words(document, corrections, player);
+  player.onTime = (time) => words.light(time);
+  const side = h("aside", {}, statistics(document), findings(document), redecodeCard(job));
+  body.append(
+    player.element,
+    h("div", { class: "columns" }, h("section", { class: "card", "aria-label": "Transcript" }, tools(job, words, corrections), words.element), side),
+  );
+  keyboard(player, signal);
+}
+
+function tools(job, words, corrections) {
+  const format = h("select", { "aria-label": "Format" }, ...Object.keys(FORMATS).map((each) => h("option", {}, each)));
+  const corrected = () => (corrections.count ? "&corrected=true" : "");
+  const path = () => `/v1/jobs/${job.id}/transcript?format=${format.value}${corrected()}`;
+  const stem = job.file_name.replace(/\.[^.]*$/, "");
+  const save = acting(() => download(path(), `${stem}.${FORMATS[format.value]}`));
+  const copy = acting(async () => {
+    const answer = await call("GET", `/v1/jobs/${job.id}/transcript?format=text${corrected()}`);
+    await navigator.clipboard.writeText(await answer.text());
+    toast("Copied", "good");
+  });
+  return h(
+    "div",
+    {},
+    h(
+      "div",
+      { class: "row" },
+      h("h2", {}, "Transcript"),
+      h("span", { class: "spring" }),
+      format,
+      h("button", { type: "button", onclick: save }, "Download"),
+      h("button", { type: "button", onclick: copy }, "Copy"),
+    ),
+    searchBar(words),
+    doubtful(words),
+    corrections.note,
+  );
+}
+
+function doubtful(words) {
+  const value = h("output", {}, percent(words.threshold));
+  const slider = h("input", { id: "threshold", type: "range", min: 0, max: 1, step: 0.05, value: words.threshold });
+  slider.addEventListener("input", () => {
+    value.textContent = percent(Number(slider.value));
+    words.doubt(Number(slider.value));
+  });
+  return h("p", { class: "row small" }, h("label", { for: "threshold" }, "Mark words of less confidence than"), slider, value);
+}
+
+function redecodeCard(job) {
+  const input = h("input", { id: "redecode", placeholder: "names, products" });
+  const act = acting(async () => {
+    const hotwords = input.value.split(",").map((each) => each.trim()).filter(Boolean);
+    await ask("POST", `/v1/jobs/${job.id}/redecode`, { body: { decode: { hotwords } } });
+    window.dispatchEvent(new HashChangeEvent("hashchange"));
+  });
+  return h(
+    "section",
+    { class: "card", "aria-label": "Decode again" },
+    h("h2", {}, "Decode again"),
+    h("p", { class: "small faint" }, "Search what the model heard again, with words that are likely in this call. The transcript before is kept."),
+    h("label", { class: "small" }, "Hotwords ", input),
+    h("p", {}, h("button", { type: "button", onclick: act }, "Decode again")),
+  );
+}
+
+/** Space plays and pauses, unless something else has the key. */
+function keyboard(player, signal) {
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      const busy = event.target.closest("input, select, textarea, button, a, dialog, [role=slider]");
+      if (event.key !== " " || busy) return;
+      event.preventDefault();
+      player.toggle();
+    },
+    { signal },
+  );
+}

@@ -1,0 +1,189 @@
+/** The queue, live: every job, its steps, how far it is and when it will be done. */
+
+import { ask, listen } from "/page/api.js";
+import { acting, h, tell, toast, write } from "/page/dom.js";
+import { moment, percent, span } from "/page/times.js";
+import { dropZone } from "/page/uploads.js";
+
+const STATES = ["queued", "running", "completed", "failed", "canceled", "expired"];
+export const isFinal = (job) => job.status !== "queued" && job.status !== "running";
+const AT_REST_MS = 30000;
+const AT_WORK_MS = 1000;
+
+/** Show the queue until `signal` ends it; returns the title. */
+export async function showQueue(view, signal) {
+  const list = new JobList(signal);
+  view.append(dropZone(() => list.refresh()), list.element);
+  listen("/v1/events", () => list.refresh(), signal);
+  await list.refresh();
+  return "Queue";
+}
+
+class JobList {
+  constructor(signal) {
+    this.signal = signal;
+    this.rows = new Map();
+    this.cursors = [null];
+    this.states = new Map();
+    this.figures = h("dl", { class: "figures" });
+    this.list = h("ul", { class: "jobs", "aria-label": "Jobs" });
+    this.filter = h("select", { id: "state" }, h("option", { value: "" }, "All"), ...STATES.map((each) => h("option", {}, each)));
+    this.filter.addEventListener("change", () => this.turn([null]));
+    this.newer = h("button", { type: "button", onclick: () => this.turn(this.cursors.slice(0, -1)) }, "Newer");
+    this.older = h("button", { type: "button", onclick: () => this.turn([...this.cursors, this.next]) }, "Older");
+    this.element = h(
+      "section",
+      { class: "card", "aria-label": "Jobs" },
+      h("div", { class: "row" }, h("h1", {}, "Queue"), h("span", { class: "spring" }), h("label", { class: "small" }, "Show ", this.filter)),
+      this.figures,
+      this.list,
+      h("div", { class: "row" }, this.newer, this.older),
+    );
+  }
+
+  turn(cursors) {
+    this.cursors = cursors;
+    this.refresh();
+  }
+
+  /** Ask again soon; many wishes at once become one question. */
+  refresh() {
+    this.asked ??= this.look().finally(() => (this.asked = null));
+    return this.asked;
+  }
+
+  async look() {
+    clearTimeout(this.timer);
+    const query = new URLSearchParams({ limit: 50 });
+    if (this.filter.value) query.set("status", this.filter.value);
+    if (this.cursors.at(-1)) query.set("cursor", this.cursors.at(-1));
+    try {
+      const page = await ask("GET", `/v1/jobs?${query}`, { signal: this.signal });
+      this.show(page);
+    } catch (error) {
+      if (this.signal.aborted) return;
+      if (error.status !== 401) toast(error.message);
+    }
+    const busy = [...this.rows.values()].some((row) => !isFinal(row.job));
+    if (!this.signal.aborted) this.timer = setTimeout(() => this.refresh(), busy ? AT_WORK_MS : AT_REST_MS);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+
+  show(page) {
+    this.next = page.next_cursor;
+    this.newer.disabled = this.cursors.length < 2;
+    this.older.disabled = !this.next;
+    this.newer.parentElement.hidden = this.newer.disabled && this.older.disabled;
+    const ids = new Set(page.jobs.map((job) => job.id));
+    for (const [id, row] of this.rows) if (!ids.has(id)) this.forget(id, row);
+    page.jobs.forEach((job, index) => this.place(job, index));
+    this.empty ??= h("p", { class: "empty" }, "Nothing here yet.");
+    if (page.jobs.length) this.empty.remove();
+    else this.list.after(this.empty);
+    this.count(page.jobs);
+  }
+
+  forget(id, row) {
+    row.element.remove();
+    this.rows.delete(id);
+  }
+
+  place(job, index) {
+    const row = this.rows.get(job.id) ?? new JobRow(job, () => this.refresh());
+    this.rows.set(job.id, row);
+    row.show(job);
+    if (this.list.children[index] !== row.element) this.list.insertBefore(row.element, this.list.children[index] ?? null);
+    const before = this.states.get(job.id);
+    if (before && before !== job.status && isFinal(job)) tell(`${job.file_name}: ${job.status}`);
+    this.states.set(job.id, job.status);
+  }
+
+  count(jobs) {
+    const done = jobs.filter((job) => job.status === "completed" && job.duration_s && job.started_at);
+    const took = done.reduce((sum, job) => sum + (Date.parse(job.ended_at) - Date.parse(job.started_at)) / 1000, 0);
+    const audio = done.reduce((sum, job) => sum + job.duration_s, 0);
+    const figures = [
+      ["waiting", jobs.filter((job) => job.status === "queued").length],
+      ["running", jobs.filter((job) => job.status === "running").length],
+      ["done", done.length],
+      ["audio", span(audio)],
+      ["speed", took ? `${(audio / took).toFixed(1)} × real time` : "–"],
+    ];
+    this.figures.replaceChildren(...figures.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value)))));
+  }
+}
+
+class JobRow {
+  constructor(job, changed) {
+    this.changed = changed;
+    this.chip = h("span", {});
+    this.detail = h("span", { class: "faint small" });
+    this.steps = h("div", { class: "steps" });
+    this.bars = job.steps.map((step) => stepBar(step));
+    this.steps.append(...this.bars.map((bar) => bar.element));
+    this.why = h("div", { class: "why small", hidden: true });
+    this.actions = h("div", { class: "actions" });
+    this.element = h(
+      "li",
+      { class: "job", "data-job": job.id },
+      h("div", { class: "row" }, h("span", { class: "name" }, h("a", { href: `#/jobs/${job.id}` }, job.file_name)), this.chip, this.detail),
+      this.actions,
+      this.steps,
+      this.why,
+    );
+  }
+
+  show(job) {
+    if (job.status !== this.job?.status) this.actions.replaceChildren(...jobActions(job, this.changed));
+    this.job = job;
+    this.chip.className = `chip ${job.status}`;
+    write(this.chip, job.status);
+    write(this.detail, describe(job));
+    this.steps.hidden = job.status === "completed";
+    job.steps.forEach((step, index) => this.bars[index].show(step));
+    this.why.hidden = !job.error;
+    write(this.why, job.error ? `${job.error.code}: ${job.error.message}` : "");
+  }
+}
+
+function stepBar(step) {
+  const fill = h("b");
+  const bar = h("i", { role: "progressbar", "aria-label": step.name, "aria-valuemin": 0, "aria-valuemax": 100 }, fill);
+  const element = h("div", {}, bar, step.name);
+  const show = (now) => {
+    const share = now.status === "done" ? 1 : now.progress;
+    element.className = `step ${now.status}`;
+    fill.style.width = percent(share).replace(" ", "");
+    bar.setAttribute("aria-valuenow", Math.round(share * 100));
+    bar.setAttribute("aria-valuetext", now.status);
+  };
+  return { element, show };
+}
+
+function describe(job) {
+  const parts = [job.duration_s ? span(job.duration_s) : null, isFinal(job) ? moment(job.created_at) : percent(job.progress)];
+  if (job.queue_position) parts.push(`no. ${job.queue_position} in the queue`);
+  if (!isFinal(job) && job.eta_s !== null) parts.push(`done in about ${span(job.eta_s)}`);
+  return parts.filter(Boolean).join(" · ");
+}
+
+/** Buttons of what can be done with a job now. */
+export function jobActions(job, changed) {
+  const button = (name, act, kind = "quiet") =>
+    h("button", { type: "button", class: kind, "aria-label": `${name} ${job.file_name}`, onclick: acting(act) }, name);
+  const post = (verb) => async () => {
+    await ask("POST", `/v1/jobs/${job.id}/${verb}`);
+    changed();
+  };
+  const remove = async () => {
+    if (!window.confirm(`Delete ${job.file_name}, its audio and its transcript?`)) return;
+    await ask("DELETE", `/v1/jobs/${job.id}`);
+    changed(true);
+  };
+  return isFinal(job)
+    ? [
+        job.status === "completed" ? null : button("Retry", post("retry")),
+        button("Delete", remove, "quiet danger"),
+      ].filter(Boolean)
+    : [button("Cancel", post("cancel"))];
+}

@@ -1,0 +1,50 @@
+"""Makes a recording playable, in a process of its own: `python -m workers.playback SOURCE OPTIONS TARGET`.
+
+Decoding takes libraries that a server of requests is better off without. The outline of each channel is written to
+standard output as JSON, `{"channels": [[[low, high], ...], ...]}`; what is wrong with the recording, to standard error.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline.errors import InputError
+from pipeline.options import PreprocessOptions
+from workers.errors import NotPlayable
+
+_MOST_S = 600.0
+
+
+def make_playable(source: Path, options: PreprocessOptions, target: Path) -> str:
+    """Write `source` as the WAV file `target`; the outline of its channels as JSON.
+
+    Raises:
+        NotPlayable: it can't be decoded, and why.
+    """
+    command = [sys.executable, "-m", "workers.playback", str(source), options.model_dump_json(), str(target)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_MOST_S, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired as error:
+        raise NotPlayable("decoding takes too long") from error
+    if done.returncode:
+        raise NotPlayable(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "it can't be decoded")
+    return done.stdout
+
+
+def main(source: str, options: str, target: str) -> int:
+    """Make one recording playable; the exit status."""
+    # The libraries are loaded in the process that was started for them.
+    from pipeline.preprocess.playback import write_playable  # noqa: PLC0415
+
+    try:
+        outlines = write_playable(Path(source), PreprocessOptions.model_validate_json(options), Path(target))
+    except InputError as error:
+        sys.stderr.write(f"{error.code}: {error.sentence}\n")
+        return 1
+    json.dump({"channels": [outline.peaks.tolist() for outline in outlines]}, sys.stdout, separators=(",", ":"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
