@@ -1,7 +1,7 @@
 """Makes a recording playable, in a process of its own: `python -m workers.playback SOURCE OPTIONS TARGET`.
 
-Decoding takes libraries that a server of requests is better off without. The outline of each channel is written to
-standard output as JSON, `{"channels": [[[low, high], ...], ...]}`; what is wrong with the recording, to standard error.
+Decoding takes libraries that a server of requests is better off without. The outline of each channel is written beside
+TARGET as JSON, `{"channels": [[[low, high], ...], ...]}`; what is wrong with the recording, to standard error.
 """
 
 import json
@@ -29,7 +29,12 @@ def make_playable(source: Path, options: PreprocessOptions, target: Path) -> str
         raise NotPlayable("decoding takes too long") from error
     if done.returncode:
         raise NotPlayable(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "it can't be decoded")
-    return done.stdout
+    return outline_of(target).read_text(encoding="ascii")
+
+
+def outline_of(target: Path) -> Path:
+    """Where the outline of a playable file stands."""
+    return target.with_suffix(".json")
 
 
 def main(source: str, options: str, target: str) -> int:
@@ -42,7 +47,8 @@ def main(source: str, options: str, target: str) -> int:
     except InputError as error:
         sys.stderr.write(f"{error.code}: {error.sentence}\n")
         return 1
-    json.dump({"channels": [outline.peaks.tolist() for outline in outlines]}, sys.stdout, separators=(",", ":"))
+    drawn = json.dumps({"channels": [outline.peaks.tolist() for outline in outlines]}, separators=(",", ":"))
+    outline_of(Path(target)).write_text(drawn, encoding="ascii")
     return 0
 
 

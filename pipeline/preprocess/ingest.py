@@ -83,9 +83,7 @@ def ingest(source: Path, options: PreprocessOptions, on_progress: Callable[[floa
 
 
 def _ingest(source: Path, options: PreprocessOptions, on_progress: Callable[[float], None]) -> Ingested:
-    limits = Limits(options.max_duration_s, options.max_channels)
-    declared = options.encoding and Declared(options.encoding, options.sample_rate_hz, options.channel_count)
-    with open_audio(source, limits, declared or None) as reader:
+    with opened(source, options) as reader:
         spools = tuple(Spool() for _ in range(reader.channels))
         meters = tuple(Meter() for _ in range(reader.channels))
         comparison = _Comparison()
@@ -115,6 +113,13 @@ def _metered(reader: AudioReader, meters: Sequence[Meter]) -> Iterator[NDArray[n
         for channel, meter in enumerate(meters):
             meter.add(block[:, channel])
         yield block
+
+
+def opened(source: Path, options: PreprocessOptions) -> AudioReader:
+    """The recording at `source`, open as the options declare and limit it; raises what `open_audio` raises."""
+    limits = Limits(options.max_duration_s, options.max_channels)
+    declared = options.encoding and Declared(options.encoding, options.sample_rate_hz, options.channel_count)
+    return open_audio(source, limits, declared or None)
 
 
 def resampled(

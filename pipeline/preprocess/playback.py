@@ -1,5 +1,6 @@
 """A recording of any codec as a WAV file that every player reads, and its outline, to be drawn."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -9,8 +10,9 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from pipeline.audio import Declared, Limits, open_audio
+from pipeline.audio import AudioReader
 from pipeline.options import PreprocessOptions
+from pipeline.preprocess.ingest import opened
 from pipeline.values import SAMPLE_RATE_HZ
 
 _COLUMNS = 2000
@@ -57,17 +59,24 @@ def write_playable(source: Path, options: PreprocessOptions, target: Path) -> tu
 
     Raises an InputError of `pipeline.errors`, as preprocess does.
     """
-    declared = options.encoding and Declared(options.encoding, options.sample_rate_hz, options.channels)
-    with open_audio(source, Limits(options.max_duration_s, options.max_channels), declared or None) as reader:
+    with opened(source, options) as reader:
         rate_hz = min(reader.sample_rate_hz, SAMPLE_RATE_HZ)
-        resampler = soxr.ResampleStream(reader.sample_rate_hz, rate_hz, reader.channels, dtype="float32")
         peaks = [_Peaks(max(1, round(_PEAK_S * rate_hz))) for _ in range(reader.channels)]
         with soundfile.SoundFile(target, "w", rate_hz, reader.channels, "PCM_16", format="WAV") as playable:
-            # The last, empty block makes the resampler give out what its filter still holds.
-            for block in chain(reader.blocks(), [np.empty((0, reader.channels), np.float32)]):
-                converted = resampler.resample_chunk(np.clip(block, -1, 1), last=not len(block))
-                converted = converted.reshape(-1, reader.channels)
-                playable.write(converted)
-                for channel, gathered in enumerate(peaks):
-                    gathered.add(converted[:, channel])
+            for block in _converted(reader, rate_hz):
+                playable.write(block)
+                _gather(peaks, block)
     return tuple(gathered.outline for gathered in peaks)
+
+
+def _converted(reader: AudioReader, rate_hz: int) -> Iterator[NDArray[np.float32]]:
+    resampler = soxr.ResampleStream(reader.sample_rate_hz, rate_hz, reader.channels, dtype="float32")
+    # The last, empty block makes the resampler give out what its filter still holds.
+    for block in chain(reader.blocks(), [np.empty((0, reader.channels), np.float32)]):
+        converted = resampler.resample_chunk(np.clip(block, -1, 1), last=not len(block))
+        yield converted.reshape(-1, reader.channels)
+
+
+def _gather(peaks: Sequence[_Peaks], block: NDArray[np.float32]) -> None:
+    for channel, gathered in enumerate(peaks):
+        gathered.add(block[:, channel])

@@ -87,12 +87,12 @@ def write(
 
 
 def _transcript(connection: Connection, job_id: str) -> Row[Any]:
-    found = connection.execute(
+    found: Row[Any] | None = connection.execute(
         select(transcripts.c.id, transcripts.c.version)
         .where(transcripts.c.job_id == job_id)
         .order_by(transcripts.c.version.desc())
         .limit(1)
-    ).first()
+    ).first()  # type: ignore[assignment]  # a row of whatever columns
     if found is None:
         raise JobNotFinished(job_id)
     return found

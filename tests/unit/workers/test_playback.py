@@ -8,7 +8,7 @@ import soundfile
 
 from pipeline.options import PreprocessOptions
 from workers.errors import NotPlayable
-from workers.playback import main, make_playable
+from workers.playback import main, make_playable, outline_of
 
 DEMO_CALL = Path(__file__).parents[3] / "workers" / "demo" / "call.wav"
 
@@ -26,11 +26,11 @@ def test_what_can_not_be_decoded_is_not_playable_and_the_code_says_why(tmp_path:
         make_playable(tmp_path / "text.wav", PreprocessOptions(), tmp_path / "out.wav")
 
 
-def test_options_go_with_the_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_go_with_the_recording(tmp_path: Path) -> None:
     (tmp_path / "call.raw").write_bytes(b"\xd5" * 16_000)
     options = PreprocessOptions(encoding="alaw", sample_rate_hz=8000, channels=2)
     assert main(str(tmp_path / "call.raw"), options.model_dump_json(), str(tmp_path / "out.wav")) == 0
-    assert len(json.loads(capsys.readouterr().out)["channels"]) == 2
+    assert len(json.loads(outline_of(tmp_path / "out.wav").read_text())["channels"]) == 2
     assert soundfile.info(tmp_path / "out.wav").frames == 8000
 
 
