@@ -9,8 +9,24 @@ from fastapi import FastAPI
 
 from api.headers import Headers
 from api.leftovers import Leftovers
+from api.playables import Playables
 from api.problems import add_handlers
-from api.routes import actions, audio, batch, events, health, jobs, openai, submit, transcripts, usage, webhooks
+from api.routes import (
+    actions,
+    audio,
+    batch,
+    corrections,
+    events,
+    health,
+    jobs,
+    listening,
+    openai,
+    page,
+    submit,
+    transcripts,
+    usage,
+    webhooks,
+)
 from api.schemas import Batch, JobConfig, LinkedJob, Problem
 from api.security import Keyring
 from api.services import Services
@@ -22,6 +38,10 @@ Phone calls to text, in the background: hand in a recording, get a job at once, 
 Errors are `application/problem+json` with a `code` from a closed list. Times are UTC. Every answer carries
 `X-Request-Id`.
 """
+_ROUTES = (
+    *(health, submit, batch, jobs, actions, transcripts, corrections, audio, listening),
+    *(events, usage, webhooks, openai, page),
+)
 # Described here, because no route takes it as its whole body.
 _APART = (Problem, JobConfig, LinkedJob, Batch)
 
@@ -45,10 +65,11 @@ def make_app(client: Client, *, is_open: bool = False) -> FastAPI:
     )
     app.state.services = services
     app.state.keyring = Keyring(services)
+    app.state.playables = Playables(services)
     add_handlers(app)
     app.add_middleware(Leftovers)
     app.add_middleware(Headers)
-    for module in (health, submit, batch, jobs, actions, transcripts, audio, events, usage, webhooks, openai):
+    for module in _ROUTES:
         app.include_router(module.router)
     _complete_schema(app)
     return app
@@ -63,6 +84,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+    app.state.playables.close()
     services.close()
 
 

@@ -134,3 +134,6 @@ def check_origin(request: Request) -> None:
 Reader = Annotated[Caller, Security(_caller, scopes=[Scope.READ.value])]
 Writer = Annotated[Caller, Security(_caller, scopes=[Scope.WRITE.value])]
 Admin = Annotated[Caller, Security(_caller, scopes=[Scope.ADMIN.value])]
+# Audio and corrections show what redaction takes out of a transcript.
+Listener = Annotated[Caller, Security(_caller, scopes=[Scope.READ.value, Scope.UNREDACTED.value])]
+Corrector = Annotated[Caller, Security(_caller, scopes=[Scope.WRITE.value, Scope.UNREDACTED.value])]

@@ -6,13 +6,15 @@ recordings.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipeline.render.overlay import Place, corrected
+from pipeline.values import Transcript
 from workers.errors import FileNotReadable
 from workers.jobs import JobStatus
 
@@ -45,6 +47,28 @@ class Score:
     wer: float | None
     cer: float | None
     n: int
+
+
+def correction_rate(transcript: Transcript, texts: Mapping[Place, str]) -> float:
+    """Word error rate of `transcript` against what people made of it; what they left alone counts as right."""
+    import jiwer  # noqa: PLC0415  # slow to import, and only needed here
+
+    touched = {at for at, _ in texts}
+    errors = words = 0
+    for at, utterance in enumerate(transcript.utterances):
+        if at not in touched:
+            words += len(utterance.words)
+            continue
+        alone = replace(transcript, utterances=(utterance,))
+        mended = corrected(alone, {(0, word): text for (where, word), text in texts.items() if where == at})
+        reference, heard = normalise(mended.text), normalise(utterance.text)
+        words += len(reference.split())
+        if not reference:
+            errors += len(heard.split())
+            continue
+        found = jiwer.process_words(reference, heard)
+        errors += found.substitutions + found.deletions + found.insertions
+    return errors / max(1, words)
 
 
 def read_manifest(path: Path) -> list[ManifestLine]:

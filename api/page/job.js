@@ -111,7 +111,7 @@ function redecodeCard(job) {
   const input = h("input", { id: "redecode", placeholder: "names, products" });
   const act = acting(async () => {
     const hotwords = input.value.split(",").map((each) => each.trim()).filter(Boolean);
-    await ask("POST", `/v1/jobs/${job.id}/redecode`, { body: { decode: { hotwords } } });
+    await ask("POST", `/v1/jobs/${job.id}/redecode`, { body: { hotwords } });
     window.dispatchEvent(new HashChangeEvent("hashchange"));
   });
   return h(

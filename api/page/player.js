@@ -35,7 +35,7 @@ export class Player {
   }
 
   async load(job, signal) {
-    const path = `/v1/jobs/${job.id}/audio`;
+    const path = `/v1/jobs/${job.id}/playback`;
     // An audio element can send no key, so with one the file is fetched first; without one it is played as it comes.
     this.audio.src = getKey() ? URL.createObjectURL(await (await call("GET", path, { signal })).blob()) : path;
     const { channels } = await ask("GET", `/v1/jobs/${job.id}/waveform`, { signal });

@@ -12,6 +12,7 @@ from api.refusals import refusals
 from api.routes.jobs import JobId
 from api.security import Caller, Reader
 from pipeline.render import OutputFormat, from_json, render
+from pipeline.render.overlay import corrected
 from pipeline.values import Transcript
 
 router = APIRouter(tags=["transcripts"])
@@ -44,6 +45,10 @@ class TranscriptQuery(BaseModel):
 
     format: Format | None = Field(None, description="Goes before the header Accept.")
     version: int | None = Field(None, ge=1, lt=2**31, description="Default: the newest.")
+    corrected: bool = Field(False, description="With what people corrected.")  # noqa: FBT003
+
+
+_NEWEST = TranscriptQuery()
 
 
 @router.get(
@@ -58,7 +63,7 @@ async def get_transcript(
 ) -> Response:
     """As JSON, text, SRT, WebVTT, CSV, CTM or RTTM. A key without the scope `unredacted` gets the redacted view."""
     output_format = query.format or format_for(accept)
-    text = await caller.services.read(rendered, caller, job_id, output_format, query.version)
+    text = await caller.services.read(rendered, caller, job_id, output_format, query)
     tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Vary": "Accept, Authorization", "Cache-Control": "private, no-cache"}
     if tag in {each.strip().removeprefix("W/") for each in if_none_match.split(",")}:
@@ -66,16 +71,21 @@ async def get_transcript(
     return Response(text, headers=headers, media_type=MEDIA_TYPES[output_format])
 
 
-def rendered(caller: Caller, job_id: str, output_format: OutputFormat, version: int | None = None) -> str:
-    """The transcript of a job as the caller may see it."""
-    if caller.may_see_all and output_format == "json":
-        return caller.jobs.document(job_id, version)
-    return render(visible(caller, job_id, version), output_format)
+def rendered(
+    caller: Caller, job_id: str, output_format: OutputFormat, wanted: TranscriptQuery = _NEWEST
+) -> str:
+    """The transcript of a job as the caller may see it, as the machine wrote it or as people corrected it."""
+    if caller.may_see_all and output_format == "json" and not wanted.corrected:
+        return caller.jobs.document(job_id, wanted.version)
+    return render(visible(caller, job_id, wanted), output_format)
 
 
-def visible(caller: Caller, job_id: str, version: int | None = None) -> Transcript:
+def visible(caller: Caller, job_id: str, wanted: TranscriptQuery = _NEWEST) -> Transcript:
     """The transcript of a job, redacted unless the caller may see all of it."""
-    transcript = from_json(caller.jobs.document(job_id, version))
+    transcript = from_json(caller.jobs.document(job_id, wanted.version))
+    if wanted.corrected:
+        overlay = caller.jobs.corrections(job_id, wanted.version)
+        transcript = corrected(transcript, {(each.segment, each.position): each.text or "" for each in overlay.words})
     if caller.may_see_all:
         return transcript
     # It comes with all of formatting, models too, which only this needs.

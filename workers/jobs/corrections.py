@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 from pydantic import dataclasses as checked
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, true
 
 from workers.db.base import db_now
 from workers.db.tables import corrections, jobs, transcripts, words
@@ -37,13 +37,13 @@ class Corrections:
     words: tuple[Correction, ...]
 
 
-def read(connection: Connection, job_id: str) -> Corrections:
-    """The overlay of the newest transcript of a job.
+def read(connection: Connection, job_id: str, version: int | None = None) -> Corrections:
+    """The overlay of a version of the transcript of a job, or of the newest.
 
     Raises:
         JobNotFinished: it has no transcript.
     """
-    return _overlay(connection, _transcript(connection, job_id))
+    return _overlay(connection, _transcript(connection, job_id, version))
 
 
 def write(
@@ -86,10 +86,10 @@ def write(
     return _overlay(connection, transcript)
 
 
-def _transcript(connection: Connection, job_id: str) -> Row[Any]:
+def _transcript(connection: Connection, job_id: str, version: int | None = None) -> Row[Any]:
     found: Row[Any] | None = connection.execute(
         select(transcripts.c.id, transcripts.c.version)
-        .where(transcripts.c.job_id == job_id)
+        .where(transcripts.c.job_id == job_id, transcripts.c.version == version if version else true())
         .order_by(transcripts.c.version.desc())
         .limit(1)
     ).first()  # type: ignore[assignment]  # a row of whatever columns

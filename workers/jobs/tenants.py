@@ -55,11 +55,11 @@ class TenantJobs:
         with self._jobs.database.read() as connection:
             return listing.options_of(connection, job_id)
 
-    def corrections(self, job_id: str) -> Corrections:
-        """What people corrected in the newest transcript; JobNotFinished when there is none."""
+    def corrections(self, job_id: str, version: int | None = None) -> Corrections:
+        """What people corrected in a version of the transcript, or the newest; JobNotFinished when there is none."""
         self.check(job_id)
         with self._jobs.database.read() as connection:
-            return corrections.read(connection, job_id)
+            return corrections.read(connection, job_id, version)
 
     def correct(self, job_id: str, words: Sequence[Correction], base_revision: int, author: str) -> Corrections:
         """Add a revision; CorrectionConflict or NoSuchWord when it can't be."""

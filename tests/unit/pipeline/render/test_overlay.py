@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.format.overlay import corrected
 from pipeline.render import from_json, to_json
+from pipeline.render.overlay import corrected
 from pipeline.values import Channel, Recording, Transcript, Utterance, Word
 
 RECORDING = Recording(60.0, 8000, "wav/mulaw", (Channel(0, "agent"), Channel(1, "customer")))

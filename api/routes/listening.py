@@ -1,0 +1,38 @@
+"""The recording of a job, to listen to and to look at."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+
+from api.playables import Playables
+from api.refusals import refusals
+from api.routes.jobs import JobId
+from api.security import Listener
+
+router = APIRouter(tags=["recordings"])
+
+_RESPONSES = refusals(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+_WAV: dict[int | str, dict[str, Any]] = {
+    200: {"description": "16-bit PCM; ranges of it can be asked for.", "content": {"audio/wav": {}}}
+}
+
+
+@router.get("/v1/jobs/{job_id}/playback", summary="Listen in a browser", response_class=FileResponse, responses=_RESPONSES | _WAV)
+async def get_playback(job_id: JobId, request: Request, caller: Listener) -> FileResponse:
+    """The recording as a WAV file, whatever it was; takes the scope `unredacted`."""
+    playable = await _playables(request).of(caller.jobs, job_id)
+    return FileResponse(playable.path, media_type="audio/wav", headers={"Cache-Control": "private, no-cache"})
+
+
+@router.get("/v1/jobs/{job_id}/waveform", summary="Look at the waveform", responses=_RESPONSES)
+async def get_waveform(job_id: JobId, request: Request, caller: Listener) -> Response:
+    """`{"channels": [[[low, high], ...], ...]}`: lowest and highest sample of up to 2000 columns, -127 to 127."""
+    playable = await _playables(request).of(caller.jobs, job_id)
+    return Response(playable.outline, media_type="application/json")
+
+
+def _playables(request: Request) -> Playables:
+    made: Playables = request.app.state.playables
+    return made
