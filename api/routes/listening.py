@@ -19,7 +19,12 @@ _WAV: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/v1/jobs/{job_id}/playback", summary="Listen in a browser", response_class=FileResponse, responses=_RESPONSES | _WAV)
+@router.get(
+    "/v1/jobs/{job_id}/playback",
+    summary="Listen in a browser",
+    response_class=FileResponse,
+    responses=_RESPONSES | _WAV,
+)
 async def get_playback(job_id: JobId, request: Request, caller: Listener) -> FileResponse:
     """The recording as a WAV file, whatever it was; takes the scope `unredacted`."""
     playable = await _playables(request).of(caller.jobs, job_id)

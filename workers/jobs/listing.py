@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, select, tuple_
 from pipeline.options import JobOptions
 from pipeline.stages import Step
 from workers.db.tables import artifacts, events, job_tags, jobs, steps
-from workers.errors import BadCursor, RecordingGone
+from workers.errors import BadCursor, JobNotFound, RecordingGone
 from workers.jobs.queries import Event, statuses
 from workers.jobs.values import SOURCE, ArtifactRef, JobStatus
 from workers.states import JobState
