@@ -120,19 +120,32 @@ def test_what_is_no_correction_is_refused(door: Door, job_id: str, words: list[o
         assert http.get(f"/v1/jobs/{job_id}/corrections").json()["revision"] == 0
 
 
-def test_a_key_that_sees_only_redacted_text_hears_nothing_and_corrects_nothing(door: Door, job_id: str) -> None:
-    reader = door.key(scopes=frozenset({Scope.READ, Scope.WRITE}))
-    with door.http(reader) as http:
+@pytest.fixture
+def shut(open_door: DoorMaker) -> Door:
+    """A door that asks for a key."""
+    return open_door(is_open=False)
+
+
+@pytest.fixture
+def guarded(shut: Door) -> str:
+    """A completed job of the default tenant."""
+    made = str(shut.submit(shut.key(), DEMO_CALL.read_bytes())["id"])
+    shut.complete(made)
+    return made
+
+
+def test_a_key_that_sees_only_redacted_text_hears_nothing_and_corrects_nothing(shut: Door, guarded: str) -> None:
+    reader = shut.key(scopes=frozenset({Scope.READ, Scope.WRITE}))
+    with shut.http(reader) as http:
         for path in ("playback", "waveform", "corrections"):
-            assert http.get(f"/v1/jobs/{job_id}/{path}").status_code == 403
+            assert http.get(f"/v1/jobs/{guarded}/{path}").status_code == 403
         words = [{"segment": 0, "position": 1, "text": "x"}]
-        refused = http.put(f"/v1/jobs/{job_id}/corrections", json={"base_revision": 0, "words": words})
+        refused = http.put(f"/v1/jobs/{guarded}/corrections", json={"base_revision": 0, "words": words})
         assert refused.status_code == 403
-        assert "4111" not in http.get(f"/v1/jobs/{job_id}/transcript?format=text").text
+        assert "4111" not in http.get(f"/v1/jobs/{guarded}/transcript?format=text").text
 
 
-def test_another_tenants_recording_is_unknown(door: Door, job_id: str) -> None:
-    stranger = door.key("other", frozenset(Scope))
-    with door.http(stranger) as http:
+def test_another_tenants_recording_is_unknown(shut: Door, guarded: str) -> None:
+    with shut.http(shut.key("other", frozenset(Scope))) as http:
         for path in ("playback", "waveform", "corrections"):
-            assert http.get(f"/v1/jobs/{job_id}/{path}").status_code == 404
+            assert http.get(f"/v1/jobs/{guarded}/{path}").status_code == 404
