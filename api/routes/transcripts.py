@@ -71,9 +71,7 @@ async def get_transcript(
     return Response(text, headers=headers, media_type=MEDIA_TYPES[output_format])
 
 
-def rendered(
-    caller: Caller, job_id: str, output_format: OutputFormat, wanted: TranscriptQuery = _NEWEST
-) -> str:
+def rendered(caller: Caller, job_id: str, output_format: OutputFormat, wanted: TranscriptQuery = _NEWEST) -> str:
     """The transcript of a job as the caller may see it, as the machine wrote it or as people corrected it."""
     if caller.may_see_all and output_format == "json" and not wanted.corrected:
         return caller.jobs.document(job_id, wanted.version)
