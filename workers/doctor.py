@@ -102,6 +102,11 @@ def _broker_and_workers(settings: Settings, queues: Sequence[str]) -> Iterator[F
     try:
         runtime.announcer.queue_length(queues[0])
         yield Finding("broker", is_ok=True, told=f"answered within {time.monotonic() - started_at:.1f} s")
+        if current_revision(runtime.database) != head_revision():
+            # Whose work waits, and who is at it, stands in tables that are not there yet.
+            told = "not asked, since the database is not ready"
+            yield from (Finding(f"queue {each}", is_ok=False, told=told, advice="voxqueue migrate") for each in queues)
+            return
         yield from map(_queue, health.examine(runtime, queues, _PING_S).queues)
     except VoxqueueError as error:
         name, variable = ("database", "DATABASE") if isinstance(error, DatabaseAway) else ("broker", "BROKER")
