@@ -9,7 +9,7 @@ const AT_ONCE = 3;
 
 /** The place for recordings; `onJob` hears of each job that was made. */
 export function dropZone(onJob) {
-  const going = h("ul", { class: "jobs", "aria-label": "Uploads" });
+  const going = h("ul", { class: "uploads", "aria-label": "Uploads" });
   const roles = h("input", { id: "roles", placeholder: "agent, customer", size: 18 });
   const hotwords = h("input", { id: "hotwords", placeholder: "names, products", size: 22 });
   const files = h("input", { type: "file", multiple: true, hidden: true, accept: "audio/*,video/*,.gsm,.amr,.wav,.ulaw,.alaw,.g729" });
