@@ -119,7 +119,8 @@ def progress_of(connection: Connection, job_ids: Collection[str]) -> dict[str, d
 
 
 def _matching(wanted: Wanted, tenant: str | None) -> Select[tuple[object, ...]]:
-    query = select(jobs)
+    # Of a deleted job only the row is left, for its receipt.
+    query = select(jobs).where(jobs.c.deleted_at.is_(None))
     if tenant is not None:
         query = query.where(jobs.c.tenant == tenant)
     if wanted.states:

@@ -42,6 +42,7 @@ def test_a_deleted_job_has_nothing_left_and_a_receipt(door: Door, http: httpx2.C
     gone = http.get(f"/v1/jobs/{job_id}/audio")
     assert (gone.status_code, gone.json()["code"]) == (410, "RECORDING_GONE")
     assert http.get(f"/v1/jobs/{job_id}").json()["status"] == "canceled"
+    assert http.get("/v1/jobs").json()["jobs"] == []
     assert http.delete(f"/v1/jobs/{job_id}").json() == deleted.json()
 
 
