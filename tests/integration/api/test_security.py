@@ -76,6 +76,10 @@ ROUTES = [
     ("GET", "/v1/jobs/{id}/transcript"),
     ("GET", "/v1/jobs/{id}/transcript?format=srt"),
     ("GET", "/v1/jobs/{id}/preflight"),
+    ("GET", "/v1/jobs/{id}/playback"),
+    ("GET", "/v1/jobs/{id}/waveform"),
+    ("GET", "/v1/jobs/{id}/corrections"),
+    ("PUT", "/v1/jobs/{id}/corrections"),
     ("GET", "/v1/jobs/{id}/audio"),
     ("DELETE", "/v1/jobs/{id}"),
     ("POST", "/v1/jobs/{id}/redecode"),
@@ -85,12 +89,18 @@ ROUTES = [
 ]
 
 
+BODIES: dict[str, dict[str, Any]] = {
+    "POST": {"json": {}},
+    "PUT": {"json": {"base_revision": 0, "words": [{"segment": 0, "position": 0, "text": "x"}]}},
+}
+
+
 def test_another_tenants_job_is_a_404_with_the_same_body_on_every_route(locked: Door) -> None:
     north, south = locked.key("north"), locked.key("south")
     done, waiting = locked.submit(south)["id"], locked.submit(south)["id"]
     locked.complete(done)
     for method, path in ROUTES:
-        body: dict[str, Any] = {"json": {}} if method == "POST" else {}
+        body: dict[str, Any] = BODIES.get(method, {})
         ids = (done, waiting, str(uuid4()))
         answers = [ask(locked, method, path.format(id=job_id), north, **body) for job_id in ids]
         assert {answer.status_code for answer in answers} == {404}, path
