@@ -100,7 +100,7 @@ def measure(work: Work, folder: Path) -> dict[str, Any]:
         "decoder_mib": decoder.ru_maxrss // KIB_A_MIB if work is not run_features else None,
         "cpu_s": round(cpu_s, 1),
         "cpu_s_an_hour": round(3600 * cpu_s / duration_s, 1),
-        "seconds": round(seconds, 1),
+        "seconds": round(seconds, 3),
     }
 
 

@@ -6,8 +6,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -103,8 +103,23 @@ def install() -> None:
     Recordings here are our own; to start a process for each would take most of the time of a run.
     """
     pipeline.inference.load_model = load
-    setattr(reader, "start", _ask)  # noqa: B010  # what a process would be told
-    setattr(reader, "CagedDecoder", _decode_here)  # noqa: B010  # of another type, with the same methods
+    _set_decoder(_ask, _decode_here)
+
+
+@contextmanager
+def uncaged() -> Iterator[None]:
+    """Decode recordings in this process, until the context ends."""
+    caged = vars(reader)["start"], vars(reader)["CagedDecoder"]
+    _set_decoder(_ask, _decode_here)
+    try:
+        yield
+    finally:
+        _set_decoder(*caged)
+
+
+def _set_decoder(start: object, decoder: object) -> None:
+    setattr(reader, "start", start)  # noqa: B010  # what a process would be told
+    setattr(reader, "CagedDecoder", decoder)  # noqa: B010  # of another type, with the same methods
 
 
 def _ask(file: BinaryIO, limits: Limits, declared: Declared | None, _cage: Cage) -> Request:
