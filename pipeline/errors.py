@@ -27,12 +27,15 @@
     ├── ArtifactDamaged       us: what a step left for the next can't be read; ARTIFACT_LOST
     └── TransientError        the moment: the same step may well succeed later
         ├── OutOfMemory               OUT_OF_MEMORY
+        ├── DeviceLost                DEVICE_LOST
         └── ResourceBusy              RESOURCE_BUSY
 
 The docstring of a class is the sentence that a user reads; `detail` adds what is particular to this case.
 """
 
 from typing import ClassVar, Self
+
+from pipeline.preflight import Unusable
 
 
 class VoxqueueError(Exception):
@@ -58,6 +61,8 @@ class VoxqueueError(Exception):
 
 class InputError(VoxqueueError, ValueError):
     """The recording can't be used as it is."""
+
+    report: Unusable | None = None
 
 
 class EmptyUpload(InputError):
@@ -209,6 +214,12 @@ class OutOfMemory(TransientError):
     """There was not enough memory."""
 
     code = "OUT_OF_MEMORY"
+
+
+class DeviceLost(TransientError):
+    """The device that runs the model failed."""
+
+    code = "DEVICE_LOST"
 
 
 class ResourceBusy(TransientError):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.callstats import call_statistics
-from pipeline.values import Recording, Transcript, Utterance
+from pipeline.values import Recording, Span, Transcript, Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,9 @@ def join(parts: Sequence[Part]) -> Transcript | None:
         recording=recording,
         utterances=tuple(utterances),
         call_statistics=call_statistics(recording, utterances) if first.call_statistics else None,
+        n_best=tuple(
+            replace(each, span=_later(each.span, part.start_s)) for part in parts for each in part.transcript.n_best
+        ),
     )
 
 
@@ -49,6 +52,10 @@ def _recording(parts: Sequence[Part]) -> Recording:
         # Pieces overlap, so what was measured on each does not add up.
         preflight=None,
     )
+
+
+def _later(span: Span, by_s: float) -> Span:
+    return replace(span, start_s=span.start_s + by_s, end_s=span.end_s + by_s)
 
 
 def _shifted(utterance: Utterance, by_s: float) -> Utterance:

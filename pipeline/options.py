@@ -3,12 +3,16 @@
 The defaults are for two-party telephone calls. `JobOptions` is what travels with a job, as JSON.
 """
 
+from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 LONGEST_SEGMENT_S = 30.0
 """What acoustic models of 30 s windows read at once."""
+
+HOTWORD_WEIGHT: Final = 6.0
+"""Of those that find every hotword that was said and write none that was not, the highest: `bench.hotwords`."""
 
 Role = Annotated[str, Field(min_length=1, max_length=64)]
 ChannelIndex = Annotated[int, Field(ge=0, lt=64)]
@@ -27,6 +31,10 @@ ENCODING_ALIASES: Final = {
 
 def _canonical(name: Any) -> Any:
     return ENCODING_ALIASES.get(name, name) if isinstance(name, str) else name
+
+
+NamedEncoding = Annotated[Encoding, BeforeValidator(_canonical)]
+"""An encoding by any of its names."""
 
 
 class Options(BaseModel):
@@ -61,7 +69,7 @@ class PreprocessOptions(Options):
 
     roles: tuple[Role | None, ...] = Field((), description="Who speaks on channel 0, 1, ...")
     channel_mode: Literal["split", "mix"] = Field("split", description="Transcribe channels apart, or mixed to one.")
-    encoding: Annotated[Encoding | None, BeforeValidator(_canonical)] = Field(
+    encoding: NamedEncoding | None = Field(
         None, description="What a file without a header is; it is then not looked for one. Also mulaw, alaw, linear16."
     )
     sample_rate_hz: int | None = Field(None, ge=4000, le=384_000, description="Of a file without a header; else 8000.")
@@ -127,15 +135,48 @@ class InferenceOptions(Options):
     n_best: int = Field(1, ge=1, le=20)
 
 
+Phrase = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Hotword(Options):
+    """A name or term to expect, with more to say of it than its text."""
+
+    text: Phrase = Field(description="As it is written.")
+    weight: float | None = Field(None, ge=0, le=100, description="What a word of it is worth; default: hotword_weight.")
+    sounds_like: tuple[Phrase, ...] = Field((), max_length=10, description="As it may be heard; written as the text.")
+
+
 class DecodeOptions(Options):
     """How emissions become words."""
 
     beam_width: int = Field(5, ge=1, le=500, description="CTC beam width.")
-    hotwords: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field((), max_length=500)
-    hotword_weight: float = Field(10.0, ge=0, le=100)
-    language_model: Literal["general", "none"] | None = Field(
-        None, description="For CTC models: of English, or none at all; default: what the worker was given."
+    hotwords: tuple[Phrase | Hotword, ...] = Field((), max_length=500, description="Names and terms to expect.")
+    hotword_weight: float = Field(
+        HOTWORD_WEIGHT, ge=0, le=100, description="What a word of a hotword is worth, in natural log-probability."
     )
+    n_best: int | None = Field(
+        None, ge=1, le=20, description="List so many readings of each stretch; of Whisper at most `inference.n_best`."
+    )
+    language_model: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")] | None = Field(
+        None, description="`general`, `none`, or a name that the workers know; default: what they were given."
+    )
+
+    @property
+    def expected(self) -> tuple[Hotword, ...]:
+        """The hotwords, each in its long form."""
+        return tuple(Hotword(text=each) if isinstance(each, str) else each for each in self.hotwords)
+
+
+def _text_of(hotword: str | Hotword) -> str:
+    return hotword if isinstance(hotword, str) else hotword.text
+
+
+Wording = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
+"""Words on one line."""
+Replacements = Annotated[dict[Wording, Wording], Field(max_length=500)]
+"""What to write by what to find."""
 
 
 class FormatOptions(Options):
@@ -144,6 +185,80 @@ class FormatOptions(Options):
     max_pause_s: float = Field(1.0, gt=0, le=10, description="A longer pause starts a new utterance.")
     max_utterance_s: float = Field(15.0, gt=1, le=60, description="A longer utterance is cut at a sentence or pause.")
     numbers: bool = Field(default=True, description="Write numbers in digits where the model spells them out.")
+    profanity: Literal["keep", "mask"] | None = Field(None, description="`mask`: `f***`. Default: keep. English only.")
+    fillers: Literal["keep", "remove"] | None = Field(
+        None, description="`remove`: without um, uh, er, mhm and their like. Default: keep. English only."
+    )
+    replace: Replacements | None = Field(
+        None, description="What to write by what to find: whole words, in any case. Goes before the tenant's own."
+    )
+
+
+class Vocabulary(Options):
+    """The words of a tenant's calls: what each of its jobs expects and replaces, behind what a job asks for itself."""
+
+    hotwords: tuple[Phrase | Hotword, ...] = Field((), max_length=500, description="Names and terms to expect.")
+    replace: Replacements = Field({}, description="What to write by what to find: whole words, in any case.")
+
+    def expected_by(self, asked: DecodeOptions) -> DecodeOptions:
+        """`asked` with these hotwords too; one of the same text is as the job has it."""
+        own = {each.text.casefold() for each in asked.expected}
+        more = [each for each in self.hotwords if _text_of(each).casefold() not in own]
+        return asked.model_copy(update={"hotwords": (*asked.hotwords, *more)}) if more else asked
+
+    def replaced_by(self, asked: FormatOptions) -> FormatOptions:
+        """`asked` with these replacements too; the job's own go before them."""
+        return (
+            asked.model_copy(update={"replace": {**self.replace, **(asked.replace or {})}}) if self.replace else asked
+        )
+
+
+class CaptionOptions(Options):
+    """How much captions show at a time, and for how long."""
+
+    line_characters: int = Field(42, ge=16, le=120, description="Longest line of a caption.")
+    lines: int = Field(2, ge=1, le=4, description="Most lines of a caption.")
+    characters_per_s: float = Field(
+        20.0, ge=5, le=60, description="A caption stays until it is read at that speed, or the next one comes."
+    )
+
+
+class Entity(StrEnum):
+    """A kind of sensitive information."""
+
+    CARD = "card"
+    SSN = "ssn"
+    ACCOUNT = "account"
+    PHONE = "phone"
+    EMAIL = "email"
+    DATE_OF_BIRTH = "date_of_birth"
+    SECURITY_CODE = "security_code"
+    NAME = "name"
+
+    @property
+    def label(self) -> str:
+        """What stands in its place: `CARD_NUMBER`, `SSN`, ..."""
+        return f"{self.name}_NUMBER" if self in {Entity.CARD, Entity.ACCOUNT, Entity.PHONE} else self.name
+
+
+ENTITIES: Final = tuple(entity for entity in Entity if entity is not Entity.NAME)
+"""What is redacted unless a caller says otherwise: names are guesses, and only left out on request."""
+
+
+class Style(StrEnum):
+    """What stands in place of sensitive words: their kind, a sign a letter, or their kind with a keyed hash."""
+
+    LABEL = "label"
+    MASK = "mask"
+    HASH = "hash"
+
+
+class RedactionOptions(Options):
+    """What is left out of every view of the transcript; the transcript that is kept does not change."""
+
+    entities: tuple[Entity, ...] = Field(ENTITIES, min_length=1)
+    style: Style = Style.LABEL
+    audio: bool = Field(default=False, description="Whoever may read the redacted text may hear the bleeped audio.")
 
 
 class JobOptions(Options):
@@ -153,3 +268,21 @@ class JobOptions(Options):
     inference: InferenceOptions = InferenceOptions()
     decode: DecodeOptions = DecodeOptions()
     format: FormatOptions = FormatOptions()
+    redaction: RedactionOptions | None = Field(None, description="What readers of the transcript are not shown.")
+
+
+class RedecodeOptions(DecodeOptions):
+    """What a job is decoded again with. A step of which nothing is said is done as it was."""
+
+    format: FormatOptions | None = Field(None, description="Options of the format step, in place of all it had.")
+    redaction: RedactionOptions | None = Field(None, description="In place of what the job asked for, in all versions.")
+
+    def changed(self, made_with: JobOptions) -> JobOptions:
+        """The options of a job that was `made_with` others."""
+        fields = self.model_fields_set & DecodeOptions.model_fields.keys()
+        given: dict[str, Options | None] = {
+            "decode": DecodeOptions.model_validate(self.model_dump(include=fields)) if fields else None,
+            "format": self.format,
+            "redaction": self.redaction,
+        }
+        return made_with.model_copy(update={name: value for name, value in given.items() if value is not None})

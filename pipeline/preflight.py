@@ -96,3 +96,18 @@ class Preflight:
     channel_count: int
     channels: tuple[ChannelReport, ...]
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """The report on a recording that can't be used: what came to light of it before that, None what did not.
+
+    `duration_s` is how much of it was decoded. The first finding is why it can't be used.
+    """
+
+    container: str | None
+    codec: str | None
+    sample_rate_hz: int | None
+    channel_count: int | None
+    duration_s: float
+    findings: tuple[Finding, ...]

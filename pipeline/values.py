@@ -129,11 +129,31 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """One way to read a segment, as decoded, and its score: a natural log-probability, comparable in its segment."""
+
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class WordSegment:
-    """The words decoded from one segment of speech; none when nothing was said."""
+    """The words decoded from one segment of speech; none when nothing was said.
+
+    `alternatives` are the best readings, the first that of the words; none unless somebody asked for them.
+    """
 
     span: Span
     words: tuple[Word, ...]
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NBest:
+    """The best readings of a segment of speech, in order."""
+
+    span: Span
+    alternatives: tuple[Alternative, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +171,11 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The result: everything a reader needs, and nothing that differs from run to run (no ids, no clock)."""
+    """The result: everything a reader needs, and nothing that differs from run to run (no ids, no clock).
+
+    `redacted` names the kinds of information that this view leaves out; None: it is the transcript itself. `n_best` are
+    the readings of each segment of speech, in order of time, if they were asked for.
+    """
 
     text: str
     language: str
@@ -159,6 +183,8 @@ class Transcript:
     recording: Recording
     utterances: tuple[Utterance, ...]
     call_statistics: CallStatistics | None = None
+    redacted: tuple[str, ...] | None = None
+    n_best: tuple[NBest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

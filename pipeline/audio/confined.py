@@ -28,7 +28,10 @@ def decode_stdin(limits_as_json: str) -> None:
     with open(0, "rb", closefd=False) as file, open(1, "wb", closefd=False) as out, ExitStack() as resources:
         try:
             request = Request(file, limits, declared)
-            decoder = open_live(request, shut) if told["is_live"] else open_decoder(request, resources, shut)
+            if told["is_live"]:
+                decoder = open_live(request, partial(wire.send_hungry, out), shut)
+            else:
+                decoder = open_decoder(request, resources, shut)
             wire.send_format(out, decoder.format)
             for block in decoder.blocks():
                 wire.send_block(out, block)

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterable
 from contextlib import ExitStack
 
+from pipeline.audio import wire
 from pipeline.audio.cage import Cage, CagedDecoder, start
 from pipeline.audio.header import Declared, Limits
 from pipeline.audio.reader import AudioReader
@@ -16,33 +17,41 @@ from pipeline.audio.wire import Kind
 
 
 class CagedStream(CagedDecoder):
-    """A `Decoder` of `chunks` in a process of its own; it asks for the next one when there is nothing to read."""
+    """A `Decoder` of `chunks` in a process of its own; the next one is asked for when it has read all there was.
+
+    So whatever can be heard in the bytes that came is heard before more are waited for.
+    """
 
     def __init__(self, chunks: Iterable[bytes], process: "subprocess.Popen[bytes]", resources: ExitStack) -> None:
         assert process.stdin is not None
         self._chunks = iter(chunks)
         self._pending = memoryview(b"")
+        self._written = 0
         self._input = process.stdin
         os.set_blocking(self._input.fileno(), False)
         super().__init__(process, Cage().silence_s, resources)
 
     def _receive(self) -> tuple[Kind, bytes]:
-        self._feed()
-        return super()._receive()
+        while True:
+            self._write_until_it_speaks()
+            kind, body = super()._receive()
+            if kind is not Kind.HUNGRY:
+                return kind, body
+            # What was written since it said so is what it reads next.
+            if not self._pending and self._believe(wire.read_hungry, body) == self._written:
+                self._take_next()
 
     def _end(self) -> None:
         self._input.close()
         super()._end()
 
-    def _feed(self) -> None:
-        """Write until the decoder has something to say, or nothing more will come."""
-        while not self._input.closed and not self._poll.poll(0):
-            if not self._pending:
-                self._pending = memoryview(next(self._chunks, b""))
-                if not self._pending:
-                    self._input.close()
-                    return
-                continue
+    def _take_next(self) -> None:
+        self._pending = memoryview(next(self._chunks, b""))
+        if not self._pending:
+            self._input.close()
+
+    def _write_until_it_speaks(self) -> None:
+        while self._pending and not self._poll.poll(0):
             both = select.poll()
             both.register(self._input, select.POLLOUT)
             both.register(self._pipe, select.POLLIN)
@@ -51,12 +60,16 @@ class CagedStream(CagedDecoder):
 
     def _write(self) -> None:
         try:
-            self._pending = self._pending[os.write(self._input.fileno(), self._pending) :]
+            count = os.write(self._input.fileno(), self._pending)
         except BlockingIOError:
             return
         except BrokenPipeError:
             # Why it hung up is what it says next.
+            self._pending = memoryview(b"")
             self._input.close()
+            return
+        self._pending = self._pending[count:]
+        self._written += count
 
 
 def open_stream(chunks: Iterable[bytes], limits: Limits, declared: Declared | None = None) -> AudioReader:

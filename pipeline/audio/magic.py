@@ -5,6 +5,7 @@ gets to choose: what is not on the list is refused here.
 """
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from pipeline.audio import mpeg_frames
@@ -157,3 +158,13 @@ def _is_adts(head: bytes) -> bool:
         if position == len(head):
             return True
     return True
+
+
+def container_of(path: Path) -> Container | None:
+    """The container of the file at `path`; None when it is none of these."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    try:
+        return identify(head)
+    except (FormatNotAllowed, UnrecognisedFormat):
+        return None

@@ -1,6 +1,7 @@
 """Opens, in the confined process, a stream that is still coming in: FFmpeg reads from a pipe, and can't look twice."""
 
 import os
+import select
 from collections.abc import Callable
 from typing import Final
 
@@ -35,34 +36,52 @@ _HASTE: Final = {"probesize": "16384", "analyzeduration": "500000"}
 
 
 class Pipe:
-    """A descriptor that can only be read on, after a head that was read already."""
+    """A descriptor that can only be read on; `hungry` is told how much was read whenever more has to be waited for."""
 
-    def __init__(self, descriptor: int, head: bytes = b"") -> None:
+    def __init__(self, descriptor: int, hungry: Callable[[int], None]) -> None:
         self._descriptor = descriptor
-        self._head = head
+        self._hungry = hungry
+        self._read_bytes = 0
+        self._head = b""
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
 
     def read(self, size: int, /) -> bytes:
         """What there is, up to `size` bytes; waits for the first."""
         if self._head:
             part, self._head = self._head[:size], self._head[size:]
             return part
-        return os.read(self._descriptor, size)
+        if not self._poll.poll(0):
+            self._hungry(self._read_bytes)
+        part = os.read(self._descriptor, size)
+        self._read_bytes += len(part)
+        return part
+
+    def peek(self, size: int) -> bytes:
+        """The first `size` bytes, or all there are, which are read once more afterwards."""
+        head = b""
+        while len(head) < size and (part := self.read(size - len(head))):
+            head += part
+        self._head = head
+        return head
 
 
-def open_live(request: Request, confine: Callable[[], None] = free) -> Decoder:
-    """Recognise and open the stream that comes in on `request.file`; see `opening.open_decoder`.
+def open_live(request: Request, hungry: Callable[[int], None], confine: Callable[[], None] = free) -> Decoder:
+    """Recognise and open the stream that comes in on `request.file`; see `Pipe` and `opening.open_decoder`.
 
     Raises an InputError: EmptyUpload, UnrecognisedFormat or FormatNotAllowed by its first bytes, UnsupportedEncoding
     for what can't be read before its end is known.
     """
-    pipe = Pipe(request.file.fileno())
+    pipe = Pipe(request.file.fileno(), hungry)
     declared = request.declared
     if declared is None:
-        head = _read_head(pipe)
+        head = pipe.peek(HEAD_BYTES)
+        if not head:
+            raise EmptyUpload
         container = identify(head)
         if container not in _DEMUXERS:
             raise UnsupportedEncoding(f"{container} can't be read while it comes in")
-        name, options, pipe = _DEMUXERS[container], _HASTE, Pipe(request.file.fileno(), head)
+        name, options = _DEMUXERS[container], _HASTE
     else:
         container, name, options = Container.RAW, *_raw(declared)
     from pipeline.audio.libav import Demuxing, LibavDecoder  # noqa: PLC0415  # as in `opening`
@@ -80,12 +99,3 @@ def _raw(declared: Declared) -> tuple[str, dict[str, str]]:
     # So many channels, wherever their loudspeakers stand.
     layout = f"{declared.channels or 1}C"
     return _RAW[declared.encoding], {**_HASTE, "sample_rate": rate, "ch_layout": layout}
-
-
-def _read_head(pipe: Pipe) -> bytes:
-    head = b""
-    while len(head) < HEAD_BYTES and (part := pipe.read(HEAD_BYTES - len(head))):
-        head += part
-    if not head:
-        raise EmptyUpload
-    return head

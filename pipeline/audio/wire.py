@@ -18,12 +18,16 @@ MOST_BYTES = 32 << 20
 
 
 class Kind(IntEnum):
-    """A message: the format, then blocks of float32 samples, then the end; or an error at any time."""
+    """A message: the format, then blocks of float32 samples, then the end; or an error at any time.
+
+    The decoder of a stream says as well, at any time, that it has read all there was.
+    """
 
     FORMAT = 1
     BLOCK = 2
     END = 3
     ERROR = 4
+    HUNGRY = 5
 
 
 def send_format(out: BinaryIO, told: Format) -> None:
@@ -44,6 +48,11 @@ def send_end(out: BinaryIO, warnings: tuple[str, ...]) -> None:
 def send_error(out: BinaryIO, error: InputError) -> None:
     """The last message of a recording that can't be used."""
     _send(out, Kind.ERROR, _json({"code": error.code, "detail": error.detail}))
+
+
+def send_hungry(out: BinaryIO, read_bytes: int) -> None:
+    """More input is waited for, after so many bytes of it."""
+    _send(out, Kind.HUNGRY, _json(read_bytes))
 
 
 def read_format(body: bytes) -> Format:
@@ -68,6 +77,11 @@ def read_error(body: bytes) -> InputError:
     told: dict[str, Any] = json.loads(body)
     kinds = {each.code: each for each in InputError.__subclasses__()}
     return kinds[told["code"]](str(told["detail"]))
+
+
+def read_hungry(body: bytes) -> int:
+    """How many bytes had been read; raises ValueError or TypeError for nonsense."""
+    return int(json.loads(body))
 
 
 def _json(value: object) -> bytes:

@@ -8,6 +8,7 @@ from pipeline.decode.ctc import CtcDecoder
 from pipeline.decode.greedy import GreedyDecoder
 from pipeline.decode.labels import CtcLabels
 from pipeline.decode.language import GENERAL
+from pipeline.errors import ModelNotFound
 from pipeline.options import DecodeOptions
 from pipeline.spec import CtcVocabulary, ModelSpec
 from pipeline.values import Emissions, Stream, WordSegment
@@ -26,25 +27,37 @@ class Decoder(Protocol):
         """
 
 
-def load_decoder(folder: Path, spec: ModelSpec, options: DecodeOptions, lm: Path | None = None) -> Decoder:
-    """The decoder for the model in `folder`; `lm`, for CTC models, is `general` or a file of ARPA or KenLM.
+def load_decoder(
+    folder: Path, spec: ModelSpec, options: DecodeOptions, lm: Path | None = None, named: Path | None = None
+) -> Decoder:
+    """The decoder for the model in `folder`; `lm` is `general` or a file, for options that choose none by its name.
 
-    The options may choose another language model than `lm`.
-
-    A beam of width 1 with neither a language model nor hotwords is best-path decoding.
+    A name that they choose is that of a file in `named`. A CTC beam of width 1 with neither a language model nor
+    hotwords nor n-best is best-path decoding.
 
     Raises:
         ModelNotFound: no tokenizer in `folder`, or no such language model, or kenlm is not installed.
-        ModelMismatch: a language model was given for an attention model.
+        ModelMismatch: the file is no language model.
     """
     if options.language_model is not None:
-        lm = None if options.language_model == "none" else Path(GENERAL)
+        lm = _chosen(options.language_model, named)
     if not isinstance(spec.vocabulary, CtcVocabulary):
         return AttentionDecoder.load(folder, spec, options, lm)
     labels = CtcLabels.of(spec.vocabulary)
-    if options.beam_width == 1 and lm is None and not options.hotwords:
+    if options.beam_width == 1 and lm is None and not options.hotwords and options.n_best is None:
         return GreedyDecoder(labels)
     return CtcDecoder(labels, options, lm)
+
+
+def _chosen(name: str, named: Path | None) -> Path | None:
+    if name == "none":
+        return None
+    if name == GENERAL:
+        return Path(GENERAL)
+    found = sorted(named.glob(f"{name}.*")) if named else []
+    if not found:
+        raise ModelNotFound(f"no language model is called {name}")
+    return found[0]
 
 
 def decode(emissions: Stream[Emissions], decoder: Decoder) -> Stream[WordSegment]:

@@ -1,43 +1,51 @@
 """Decoding of an attention model's n-best lists: choose a hypothesis, refuse invented text, group tokens into words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
+from pipeline.decode.estimate import words_of as plain
+from pipeline.decode.hotwords import Hotwords, PhraseScores
+from pipeline.decode.language import load_language_model
 from pipeline.decode.repetition import without_loops
 from pipeline.decode.tokens import words_of
 from pipeline.errors import ModelMismatch, ModelNotFound
 from pipeline.options import DecodeOptions
 from pipeline.spec import ModelSpec
-from pipeline.values import AttentionEmissions, Emissions, Hypothesis, WordSegment
+from pipeline.values import Alternative, AttentionEmissions, Emissions, Hypothesis, WordSegment
 
 NO_SPEECH_PROB = 0.6
 """Above it, and with a mean log-probability below the next, text is invented (Radford 2022, section 4.5)."""
 NO_SPEECH_LOG_PROB = -1.0
+LM_SHARE = 0.05
+"""Of a language model in the choice of a hypothesis."""
 
 
 class AttentionDecoder:
     """Picks the best hypothesis of a Whisper model and makes words of its tokens.
 
-    A hotword in a hypothesis is worth `hotword_weight` in natural log-probability, as in CTC beam search.
+    A hotword in a hypothesis is worth its weight in natural log-probability, as in CTC beam search. A language model
+    has a small say: the decoder of the acoustic model is one itself (shallow fusion of n-best, Kannan 2018).
     """
 
-    def __init__(self, tokenizer: Tokenizer, spec: ModelSpec, options: DecodeOptions) -> None:
+    def __init__(self, tokenizer: Tokenizer, spec: ModelSpec, options: DecodeOptions, lm: Any = None) -> None:
+        """`lm` as `load_language_model` gives it."""
         self._tokenizer = tokenizer
         self._spec = spec
-        self._hotwords = tuple(hotword.casefold() for hotword in options.hotwords)
-        self._hotword_weight = options.hotword_weight
+        self._n_best = options.n_best or 0
+        self._hotwords = Hotwords(options)
+        self._phrases = PhraseScores({" ".join(plain(phrase)): each for phrase, each in self._hotwords.weights.items()})
+        self._lm = lm
 
     @classmethod
     def load(cls, folder: Path, spec: ModelSpec, options: DecodeOptions, lm: Path | None = None) -> "AttentionDecoder":
-        """With the `tokenizer.json` in `folder`; ModelMismatch for a language model, which has no place here."""
-        if lm is not None:
-            raise ModelMismatch("a language model can be used with CTC models only")
+        """With the `tokenizer.json` in `folder`, and the language model `lm`, if any."""
         path = folder / "tokenizer.json"
         if not path.is_file():
             raise ModelNotFound(f"no {path.name} in {folder}")
-        return cls(Tokenizer.from_file(str(path)), spec, options)
+        return cls(Tokenizer.from_file(str(path)), spec, options, load_language_model(lm) if lm else None)
 
     def decode(self, emissions: Emissions) -> WordSegment:
         """See `Decoder.decode`."""
@@ -47,7 +55,14 @@ class AttentionDecoder:
         if best is None or _is_invented(emissions, best):
             return WordSegment(emissions.span, ())
         words = words_of(best, emissions.span, self._tokenizer, spaced=self._spec.separates_words)
-        return WordSegment(emissions.span, without_loops(words))
+        alternatives = tuple(self._alternatives(emissions.hypotheses))
+        return WordSegment(emissions.span, self._hotwords.spelled(without_loops(words)), alternatives)
+
+    def _alternatives(self, hypotheses: Sequence[Hypothesis]) -> Iterator[Alternative]:
+        ranked = sorted(hypotheses, key=self._score, reverse=True)
+        for hypothesis in ranked[: self._n_best]:
+            text = self._tokenizer.decode(list(hypothesis.tokens)).strip()
+            yield Alternative(text, self._score(hypothesis))
 
     def _best(self, hypotheses: Sequence[Hypothesis]) -> Hypothesis | None:
         """The first hypothesis of the highest score; None if there are none or it says nothing."""
@@ -55,12 +70,22 @@ class AttentionDecoder:
         return best if best and best.tokens else None
 
     def _score(self, hypothesis: Hypothesis) -> float:
-        if not self._hotwords:
+        if not self._hotwords and self._lm is None:
             return hypothesis.log_prob
-        text = self._tokenizer.decode(list(hypothesis.tokens)).casefold()
-        heard = sum(text.count(hotword) for hotword in self._hotwords)
-        # `log_prob` is a mean a token, so the bonus is spread over the tokens as well.
-        return hypothesis.log_prob + self._hotword_weight * heard / max(len(hypothesis.tokens), 1)
+        words = plain(self._tokenizer.decode(list(hypothesis.tokens)))
+        worth = self._phrases.score(" ".join(words)) + LM_SHARE * self._fluency(words)
+        # `log_prob` is a mean a token, so what else counts is spread over the tokens as well.
+        return hypothesis.log_prob + worth / max(len(hypothesis.tokens), 1)
+
+    def _fluency(self, words: Sequence[str]) -> float:
+        """The natural log-probability of the words as one sentence."""
+        if self._lm is None:
+            return 0.0
+        state, worth = self._lm.get_start_state(), 0.0
+        for index, word in enumerate(words, start=1):
+            gain, state = self._lm.score(state, word, is_last_word=index == len(words))
+            worth += gain
+        return worth
 
 
 def _is_invented(emissions: AttentionEmissions, hypothesis: Hypothesis) -> bool:

@@ -1,6 +1,5 @@
 """The labels of a CTC model as text: what each writes, and where words begin."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import ModelMismatch
@@ -78,8 +77,3 @@ def timed_word(word: FramedWord, emissions: CtcEmissions) -> Word:
     span = emissions.span
     start_s, end_s = (min(span.start_s + frame * emissions.frame_s, span.end_s) for frame in (word.first, word.end))
     return Word(word.text, start_s, end_s, min(word.confidence, 1.0))
-
-
-def in_case_of(labels: CtcLabels, phrases: Sequence[str]) -> tuple[str, ...]:
-    """`phrases` (hotwords) as the model would write them."""
-    return tuple(phrase.lower() for phrase in phrases) if labels.caseless else tuple(phrases)

@@ -61,6 +61,29 @@ class WordScores:
         return _ALPHA * worth + _BETA, state
 
 
+class Continued:
+    """A language model that reads one text in parts, as pyctcdecode asks one: a part that goes on ends no sentence."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.ends = True
+        self.get_start_state = model.get_start_state
+        self.score_partial_token = model.score_partial_token
+
+    @property
+    def order(self) -> int:
+        """The most words that a score looks at."""
+        order: int = self._model.order
+        return order
+
+    def score(self, prev_state: Any, word: str, is_last_word: bool = False) -> tuple[float, Any]:
+        """As the model has it; the library asks for no word at all where a text ends with a space."""
+        if not word:
+            return 0.0, prev_state
+        worth: tuple[float, Any] = self._model.score(prev_state, word, is_last_word=is_last_word and self.ends)
+        return worth
+
+
 @lru_cache(maxsize=2)
 def load_language_model(path: Path) -> Any:
     """The model in `path`, or the general one, as pyctcdecode uses it; loaded once a process: it may be gigabytes.

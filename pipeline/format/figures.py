@@ -17,6 +17,8 @@ _SYMBOLS: Mapping[str, str] = MappingProxyType(
     {"gb": "GB", "mb": "MB", "kb": "kB", "tb": "TB", "°f": "°F", "°c": "°C", "ghz": "GHz", "mhz": "MHz", "khz": "kHz"}
     | {"hz": "Hz", "kw": "kW", "mw": "MW", "kwh": "kWh", "db": "dB", "mp": "MP", "mbps": "Mbps", "gbps": "Gbps"},
 )
+_WRITTEN = "#"
+"""Stands for a word that is written already; no number has it."""
 _MONTH = re.compile(rf"\b(?:{'|'.join(MONTHS)})\b")
 
 
@@ -40,7 +42,7 @@ class InDigits:
 
     def write(self, words: Sequence[Word]) -> Sequence[Word]:
         """See `NumberWriter.write`; a number is as sure as its least sure word."""
-        return list(_written(words, number_spans([word.text for word in words])))
+        return list(_written(words, number_spans(words)))
 
 
 def number_writer_for(spec: ModelSpec, options: FormatOptions) -> NumberWriter:
@@ -50,8 +52,12 @@ def number_writer_for(spec: ModelSpec, options: FormatOptions) -> NumberWriter:
     return InDigits() if options.numbers and spells and spec.language == "en" else AsSpoken()
 
 
-def number_spans(texts: Sequence[str]) -> list[NumberSpan]:
-    """The numbers among words that may have capitals and punctuation; none goes on after the end of a sentence."""
+def number_spans(words: Sequence[Word]) -> list[NumberSpan]:
+    """The numbers among words that may have capitals and punctuation; none goes on after the end of a sentence.
+
+    What was written in another form before, by find and replace, is no part of a number.
+    """
+    texts = [_WRITTEN if word.kind else word.text for word in words]
     breaks = {index + 1 for index, text in enumerate(texts) if ends_sentence(text)}
     return find_numbers([text.strip(_PUNCTUATION).lower() for text in texts], breaks)
 

@@ -1,12 +1,17 @@
 """Formatting of a line of raw words, without times: for trying out a rule on text."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline.format.figures import InDigits, number_spans
+from pipeline.format.fillers import without_fillers
+from pipeline.format.numbers import NumberSpan
+from pipeline.format.profanity import masked
 from pipeline.format.punctuation import TaggedSentences, load_tagger
 from pipeline.format.redaction import Said, find_sensitive
+from pipeline.format.replacing import REPLACED, Replacer
+from pipeline.options import FormatOptions
 from pipeline.values import Word
 
 _WORD_S = 0.3
@@ -23,6 +28,7 @@ class Part(StrEnum):
 
 READABLE = (Part.NUMBERS, Part.PUNCTUATION)
 """What makes a line easy to read, and leaves nothing out."""
+_AS_THEY_ARE = FormatOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +44,18 @@ class LineSpan:
 
 @dataclass(frozen=True, slots=True)
 class FormattedLine:
-    """A line as it is written, the words that it was made of, and the spans over their indices."""
+    """A line as it is written, the words that it was made of, and the spans over their indices.
+
+    Fillers that were removed are no such words, and what was replaced is one.
+    """
 
     text: str
     tokens: tuple[str, ...]
     spans: tuple[LineSpan, ...]
 
 
-def format_line(line: str, parts: Collection[Part] = READABLE) -> FormattedLine:
-    """`line`, one sentence of English words with spaces between them, formatted by the chosen parts.
+def format_line(line: str, parts: Collection[Part] = READABLE, options: FormatOptions = _AS_THEY_ARE) -> FormattedLine:
+    """`line`, one sentence of English words with spaces between them, formatted by the chosen parts and by `options`.
 
     Redaction stands alone: with it, no other part is done.
     """
@@ -55,21 +64,34 @@ def format_line(line: str, parts: Collection[Part] = READABLE) -> FormattedLine:
         spans = _sensitive(tokens)
         return FormattedLine(_replaced(tokens, spans), tokens, spans)
     words: Sequence[Word] = [Word(token, at * _WORD_S, (at + 1) * _WORD_S, 1.0) for at, token in enumerate(tokens)]
-    spans = ()
+    if options.fillers == "remove":
+        words = without_fillers(words)
+    words = Replacer(options.replace or {}).replaced(words)
+    tokens = tuple(word.text for word in words)
+    numbers = number_spans(words) if Part.NUMBERS in parts else []
+    spans = tuple(sorted(_spans(words, numbers), key=lambda span: span.start))
     if Part.NUMBERS in parts:
         words = InDigits().write(words)
-        found = number_spans(tokens)
-        spans = tuple(LineSpan(span.start, span.end, span.spoken, span.written, span.kind) for span in found)
     if Part.PUNCTUATION in parts and words:
         words = TaggedSentences(load_tagger()).punctuate(words)
+    if options.profanity == "mask":
+        words = masked(words)
     return FormattedLine(" ".join(word.text for word in words), tokens, spans)
+
+
+def _spans(words: Sequence[Word], numbers: Sequence[NumberSpan]) -> Iterator[LineSpan]:
+    """What is written otherwise than it was said, over the indices of `words`."""
+    yield from (LineSpan(each.start, each.end, each.spoken, each.written, each.kind) for each in numbers)
+    for at, word in enumerate(words):
+        if word.kind == REPLACED:
+            yield LineSpan(at, at + 1, word.spoken or "", word.text, REPLACED)
 
 
 def _sensitive(tokens: Sequence[str]) -> tuple[LineSpan, ...]:
     found = find_sensitive([Said(0, token) for token in tokens])
     ends = [(span.indices[0], span.indices[-1] + 1, span.entity) for span in found]
     return tuple(
-        LineSpan(start, end, " ".join(tokens[start:end]), f"[{entity.name}]", entity) for start, end, entity in ends
+        LineSpan(start, end, " ".join(tokens[start:end]), f"[{entity.label}]", entity) for start, end, entity in ends
     )
 
 

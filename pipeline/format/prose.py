@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pipeline.format.figures import written_case
 from pipeline.format.punctuation import TaggedSentences, load_tagger
-from pipeline.format.punctuation.sentences import AS_TYPED
+from pipeline.format.punctuation.sentences import is_as_typed
 from pipeline.spec import CtcVocabulary, ModelSpec
 from pipeline.values import Word
 from pipeline.writing import ends_sentence
@@ -47,7 +47,7 @@ class SentenceCase:
         if not words:
             return words
         texts = [written_case(word.text, word.kind) if word.kind else self._cased(word.text.lower()) for word in words]
-        if words[0].kind not in AS_TYPED:
+        if not is_as_typed(words[0]):
             texts[0] = texts[0][:1].upper() + texts[0][1:]
         if not ends_sentence(texts[-1]):
             texts[-1] += "."

@@ -3,7 +3,9 @@
 The only module of the pipeline that imports torch.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +36,16 @@ class Ctc:
             raise ModelMismatch(f"{spec.name} is not a CTC model")
         self.spec = spec
         self._labels = len(spec.vocabulary.tokens)
-        self._device = torch.device(runtime.device)
+        self._is_on_card = runtime.device == "cuda"
+        self._device = torch.device(f"cuda:{runtime.card}" if self._is_on_card else "cpu")
         self._dtype = _dtype(runtime)
-        if runtime.threads:
-            torch.set_num_threads(runtime.threads)
+        self._threads = runtime.threads
+        self._lane = threading.local()
         with memory_errors_named():
             self._model = _load_weights(folder, self._dtype).to(self._device).eval()
+            if self._is_on_card:
+                # Lanes have streams of their own, which do not wait for the copy of the weights.
+                torch.cuda.synchronize(self._device)
 
     def emit(self, batch: Sequence[FeatureSegment], options: InferenceOptions) -> list[Emissions]:
         """The log-probabilities of each segment; `options` are those of attention models and do nothing here.
@@ -51,7 +57,7 @@ class Ctc:
         heard = [index for index, count in enumerate(frames) if count > 0]
         found = {index: np.zeros((0, self._labels), np.float16) for index in range(len(batch))}
         if heard:
-            with memory_errors_named():
+            with memory_errors_named(), self._in_lane():
                 log_probs = self._log_probs([batch[index].frames for index in heard])
             found |= {index: rows[: frames[index]] for index, rows in zip(heard, log_probs, strict=True)}
         return [CtcEmissions(segment.span, found[index], self.spec.frame_s) for index, segment in enumerate(batch)]
@@ -62,16 +68,35 @@ class Ctc:
         count = count or self._model._get_subsampling_output_length  # noqa: SLF001 - the library has no public name
         return [max(0, int(each)) for each in count(torch.tensor(lengths))]
 
+    @contextmanager
+    def _in_lane(self) -> Iterator[None]:
+        """Compute with this thread's own share of the device: a stream of the card, or so many cores."""
+        if not self._is_on_card:
+            if self._threads:
+                # Of this thread alone; a new one starts with all cores.
+                torch.set_num_threads(self._threads)
+            yield
+            return
+        if not hasattr(self._lane, "stream"):
+            self._lane.stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        with torch.cuda.device(self._device), torch.cuda.stream(self._lane.stream):
+            yield
+
     @torch.inference_mode()
     def _log_probs(self, features: Sequence[NDArray[np.float16]]) -> NDArray[np.float16]:
         """Log-probabilities, shape (batch, frames of the longest, labels)."""
         lengths = torch.tensor([len(each) for each in features])
-        padded = torch.nn.utils.rnn.pad_sequence([torch.tensor(each) for each in features], batch_first=True)
+        shape = (len(features), int(lengths.max()), *features[0].shape[1:])
+        # Pinned, the card fetches it by itself while another lane computes.
+        padded = torch.zeros(shape, dtype=torch.float16, pin_memory=self._is_on_card)
+        rows = padded.numpy()
+        for row, each in zip(rows, features, strict=True):
+            row[: len(each)] = each
         name = "input_values" if isinstance(self.spec.front_end, RawWaveform) else "input_features"
-        inputs = {name: padded.to(self._device, self._dtype)}
+        inputs = {name: padded.to(self._device, non_blocking=True).to(self._dtype)}
         if self.spec.pads_freely:
-            mask = torch.arange(padded.shape[1]) < lengths[:, None]
-            inputs["attention_mask"] = mask.to(self._device)
+            within = lengths.to(self._device, non_blocking=True)
+            inputs["attention_mask"] = torch.arange(shape[1], device=self._device) < within[:, None]
         logits = self._model(**inputs).logits.float()
         log_probs: NDArray[np.float16] = torch.log_softmax(logits, dim=-1).half().cpu().numpy()
         return log_probs

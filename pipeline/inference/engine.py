@@ -41,6 +41,8 @@ class WhisperEngine:
                 self._model = ctranslate2.models.Whisper(
                     str(folder),
                     device=runtime.device,
+                    device_index=runtime.card,
+                    inter_threads=runtime.lanes,
                     compute_type=_COMPUTE_TYPE[runtime.device] if default else runtime.compute_type,
                     intra_threads=runtime.threads,
                 )

@@ -1,22 +1,26 @@
-"""One name for the many ways in which libraries say that memory ran out."""
+"""One name for the many ways in which libraries say that memory ran out, and one for a device that is lost."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.errors import OutOfMemory
+from pipeline.errors import DeviceLost, OutOfMemory
 
 # PyTorch and CTranslate2 raise RuntimeError for this and for much else; only the text tells them apart.
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc", "alloc_failed")
+# After any of these no call on the card succeeds any more in this process.
+_SIGNS_OF_LOSS = ("cuda error", "cuda failed", "cublas_status", "cudnn_status", "acceleratorerror")
 
 
 @contextmanager
 def memory_errors_named() -> Iterator[None]:
-    """Turn a library's out-of-memory error inside the block into `OutOfMemory`; let every other error pass."""
+    """Turn a library's error of the device inside the block into `OutOfMemory` or `DeviceLost`; let others pass."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if is_memory_error(error):
             raise OutOfMemory(str(error)) from error
+        if any(sign in f"{type(error).__name__}: {error}".lower() for sign in _SIGNS_OF_LOSS):
+            raise DeviceLost(str(error)) from error
         raise
 
 

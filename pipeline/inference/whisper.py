@@ -5,6 +5,7 @@ times come from the cross-attention, which is finer than timestamp tokens. One t
 searched again with repetition penalised, not by drawing lots, so that the same audio always gives the same words.
 """
 
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ _SHORTEST_REST_S = 0.5
 # As faster-whisper fills the window. With frames of true silence (-1.5) the model ends more often after the first
 # sentence of several, as if the rest had been silent.
 _FILLING = 0.0
+# The encoder's work grows faster than its window, and most of a window of 30 s around a short answer is filling. In
+# much shorter windows than these the model loops and invents words, without a second of silence it misses the end.
+_SHORTEST_WINDOW_S = 15.0
+_WINDOW_STEP_S = 5.0
+_SILENCE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class Whisper:
         self._vocabulary = spec.vocabulary
         self._tokenizer = _load_tokenizer(folder)
         self._engine = WhisperEngine(folder, spec.vocabulary, runtime)
+        # A card is kept busier by large batches of one length.
+        self._has_short_windows = runtime.device == "cpu"
         if self._engine.bands != self._front_end.bands:
             raise ModelMismatch(f"the weights want {self._engine.bands} mel bands, not {self._front_end.bands}")
 
@@ -72,13 +80,17 @@ class Whisper:
         pending = [Window(index, 0, segment.frames.astype(np.float32)) for index, segment in enumerate(batch)]
         while pending:
             with memory_errors_named():
-                read = self._read(pending, options)
-            for window, (passage, _) in zip(pending, read, strict=True):
+                read = [
+                    pair
+                    for alike in self._alike(pending)
+                    for pair in zip(alike, self._read(alike, options), strict=True)
+                ]
+            for window, (passage, _) in read:
                 found = passages[window.index]
                 found.extend([] if found and _is_silence(passage) else [passage])
             pending = [
                 window.after(frames)
-                for window, (_, frames) in zip(pending, read, strict=True)
+                for window, (_, frames) in read
                 if frames is not None and self._duration_s(len(window.frames) - frames) >= _SHORTEST_REST_S
             ]
         return [
@@ -86,9 +98,25 @@ class Whisper:
             for segment, found in zip(batch, passages, strict=True)
         ]
 
+    def _alike(self, windows: Sequence[Window]) -> list[list[Window]]:
+        """The windows in groups that are filled to one length, so that company in a batch changes nothing."""
+        groups: dict[int, list[Window]] = {}
+        for window in windows:
+            groups.setdefault(self._filled_frames(window), []).append(window)
+        return list(groups.values())
+
+    def _filled_frames(self, window: Window) -> int:
+        """The length up to which a window is filled."""
+        longest = self._front_end.window_frames
+        if not self._has_short_windows:
+            return longest
+        steps = math.ceil((self._duration_s(len(window.frames)) + _SILENCE_S) / _WINDOW_STEP_S)
+        filled_s = max(_SHORTEST_WINDOW_S, steps * _WINDOW_STEP_S)
+        return min(longest, round(filled_s * SAMPLE_RATE_HZ / self._front_end.hop_length))
+
     def _read(self, windows: Sequence[Window], options: InferenceOptions) -> list[tuple[Passage, int | None]]:
-        """The passage at the start of each window, and the frames after which to read on, None at its end."""
-        filled = [window.filled(self._front_end.window_frames) for window in windows]
+        """The passage at the start of each of these alike windows, and the frames after which to read on, or None."""
+        filled = [window.filled(self._filled_frames(window)) for window in windows]
         encoded = self._engine.encode(filled)
         readings = self._engine.search(encoded, len(windows), options, _PLAIN)
         for index, reading in enumerate(readings):

@@ -1,7 +1,8 @@
 """Finds on a channel the quiet copy of another one, as headsets and analogue lines leave it: no word comes twice.
 
 A block is a leak when another channel is clearly louder at that time, and when the block is mostly a scaled and
-delayed copy of it. Someone who speaks softly at the same time is no copy, and is kept.
+delayed copy of it. Someone who speaks softly at the same time is no copy, and is kept. What stays the same for a whole
+call has been taken away before (`coupling`).
 """
 
 from collections.abc import Sequence
@@ -33,9 +34,17 @@ def without_leaks(probability: NDArray[np.float32], track: Track, others: Sequen
         if kept[block].max() < AUDIBLE:
             continue
         samples = track.read(first * WINDOW, (first + BLOCK_WINDOWS) * WINDOW)
-        if any(is_leak(samples, _around(other, first * WINDOW, len(samples))) for other in others):
+        start = first * WINDOW
+        if any(is_leak(samples, read_around(other, start, start + len(samples))) for other in others):
             kept[block] = 0
     return kept
+
+
+def read_around(track: Track, start: int, stop: int) -> NDArray[np.float32]:
+    """Samples `start` to `stop` with MOST_DELAY more on both sides, zeros outside the recording."""
+    before = max(0, MOST_DELAY - start)
+    samples = track.read(start - MOST_DELAY, stop + MOST_DELAY)
+    return np.pad(samples, (before, stop - start + 2 * MOST_DELAY - before - len(samples)))
 
 
 def is_leak(samples: NDArray[np.float32], source: NDArray[np.float32]) -> bool:
@@ -49,10 +58,3 @@ def is_leak(samples: NDArray[np.float32], source: NDArray[np.float32]) -> bool:
     source_energies = squares[len(samples) :] - squares[: -len(samples)]
     shares = products**2 / np.maximum(source_energies * energy, np.finfo(np.float64).tiny)
     return float(shares.max()) >= COPIED_SHARE
-
-
-def _around(track: Track, start: int, length: int) -> NDArray[np.float32]:
-    """Samples `start` to `start + length` with MOST_DELAY more on both sides, zeros outside the recording."""
-    before = max(0, MOST_DELAY - start)
-    samples = track.read(start - MOST_DELAY, start + length + MOST_DELAY)
-    return np.pad(samples, (before, length + 2 * MOST_DELAY - before - len(samples)))

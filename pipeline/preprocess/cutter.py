@@ -37,10 +37,12 @@ _Told = tuple[int, int, int]
 class Piece:
     """A part of a stream: `samples` (frames, channels) as int16, and the stretches that are to be transcribed.
 
-    `start_s` counts from the start of the stream, the times of `stretches` from the start of the piece.
+    `start_s` and `settled_s` count from the start of the stream, the times of `stretches` from the start of the piece.
+    What was said before `settled_s` is in this piece or in one before it: a stream that broke off goes on from there.
     """
 
     start_s: float
+    settled_s: float
     sample_rate_hz: int
     samples: NDArray[np.int16]
     stretches: tuple[Stretch, ...]
@@ -94,6 +96,12 @@ def reblocked(blocks: Iterable[NDArray[np.float32]], size: int) -> Iterator[NDAr
         yield np.concatenate(held)
 
 
+def to_int16(block: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Samples of full scale 1.0 as 16-bit ones."""
+    scaled = np.clip(np.rint(block * np.float32(FULL_SCALE)), -FULL_SCALE, FULL_SCALE - 1)
+    return np.asarray(scaled, np.int16)
+
+
 class _Tape:
     """The audio of the stream as it came, from the oldest sample that a piece may still need."""
 
@@ -105,8 +113,7 @@ class _Tape:
     def record(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         """Pass the blocks on, and remember them as 16-bit samples."""
         for block in blocks:
-            scaled = np.clip(np.rint(block * np.float32(FULL_SCALE)), -FULL_SCALE, FULL_SCALE - 1)
-            self._samples = np.concatenate((self._samples, scaled.astype(np.int16)))
+            self._samples = np.concatenate((self._samples, to_int16(block)))
             yield block
 
     def read(self, first_window: int, last_window: int | None) -> NDArray[np.int16]:
@@ -167,13 +174,16 @@ class _Cutter:
 
     def _piece(self, told: list[_Told], end: int | None) -> Piece:
         first = self._on_grid(min([self._covered, *(start - CONTEXT for _, start, _ in told)]))
+        samples = self._tape.read(first, end)
+        settled_s = first * WINDOW_S + len(samples) / self._tape.stream.sample_rate_hz
         if end is not None:
             self._covered = max(self._covered, end)
+            settled_s = min(self._covered, *(planner.settled for planner in self._planners)) * WINDOW_S
         stretches = tuple(
             Stretch(channel=channel, start_s=(start - first) * WINDOW_S, end_s=(stop - first) * WINDOW_S)
             for channel, start, stop in sorted(told, key=lambda each: (each[1], each[0]))
         )
-        return Piece(first * WINDOW_S, self._tape.stream.sample_rate_hz, self._tape.read(first, end), stretches)
+        return Piece(first * WINDOW_S, settled_s, self._tape.stream.sample_rate_hz, samples, stretches)
 
     @staticmethod
     def _on_grid(window: int) -> int:

@@ -29,6 +29,11 @@ _OF_FILE: Final = {
     "leading_garbage": ("LEADING_GARBAGE", _I, "Bytes before the sound were left out: check what writes the file."),
     "partial_frame": ("PARTIAL_FRAME", _I, "Bytes behind the last sample were left out: the recorder was cut off."),
     "several_tracks": ("SEVERAL_TRACKS", _I, "There are other audio tracks, which were not read."),
+    "gaps_filled": (
+        "GAPS_FILLED",
+        _W,
+        "Sound is missing between its time stamps, and silence stands there: packets were lost, or recording paused.",
+    ),
     "dual_mono": (
         "DUAL_MONO",
         _W,

@@ -77,18 +77,20 @@ def integrated_lufs(energy: NDArray[np.float64], impulse_db: float = math.inf) -
     if size == 0:
         return -math.inf
     blocks = np.convolve(energy, np.full(size, 1 / size), "valid")
-    blocks = blocks[blocks > _energy(ABSOLUTE_GATE_LUFS)]
+    blocks = blocks[blocks > energy_of(ABSOLUTE_GATE_LUFS)]
     if not len(blocks):
         return -math.inf
-    blocks = blocks[blocks <= np.median(blocks) * 10 ** (impulse_db / 10)]
+    if impulse_db < math.inf:
+        blocks = blocks[blocks <= np.median(blocks) * 10 ** (impulse_db / 10)]
     blocks = blocks[blocks >= blocks.mean() * 10 ** (RELATIVE_GATE_LU / 10)]
     return OFFSET_LU + 10 * math.log10(blocks.mean())
 
 
 def momentary_lufs(energy: float) -> float:
     """The loudness of one mean square after K-weighting, not gated; at least ABSOLUTE_GATE_LUFS."""
-    return OFFSET_LU + 10 * math.log10(max(energy, _energy(ABSOLUTE_GATE_LUFS)))
+    return OFFSET_LU + 10 * math.log10(max(energy, energy_of(ABSOLUTE_GATE_LUFS)))
 
 
-def _energy(lufs: float) -> float:
+def energy_of(lufs: float) -> float:
+    """The mean square after K-weighting that reads as `lufs`."""
     return float(10 ** ((lufs - OFFSET_LU) / 10))

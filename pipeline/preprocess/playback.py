@@ -20,6 +20,11 @@ _COLUMNS = 2000
 _PEAK_S = 0.05
 """Outlines are gathered in steps of this length, since the length of a recording is known at its end."""
 FULL = 127
+TONE_HZ = 1000
+TONE_PEAK = 0.1
+"""As loud as quiet speech: a whole card number of it is not to hurt."""
+Stretch = tuple[float, float]
+"""Seconds from the start of the recording: from, up to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +57,13 @@ class _Peaks:
         return Outline(np.round(np.clip(np.stack((low, high), 1), -1, 1) * FULL).astype(np.int8))
 
 
-def write_playable(source: Path, options: PreprocessOptions, target: Path) -> tuple[Outline, ...]:
+def write_playable(
+    source: Path, options: PreprocessOptions, target: Path, silenced: Sequence[Stretch] = ()
+) -> tuple[Outline, ...]:
     """Decode `source` into the 16-bit WAV file `target`, block by block; the outline of each channel.
 
-    The rate stays, or becomes 16 kHz where it is higher: what is heard is what was transcribed.
+    The rate stays, or becomes 16 kHz where it is higher: what is heard is what was transcribed. On every channel a tone
+    stands in place of the stretches `silenced`, (start, end) in seconds.
 
     Raises an InputError of `pipeline.errors`, as preprocess does.
     """
@@ -63,7 +71,7 @@ def write_playable(source: Path, options: PreprocessOptions, target: Path) -> tu
         rate_hz = min(reader.sample_rate_hz, SAMPLE_RATE_HZ)
         peaks = [_Peaks(max(1, round(_PEAK_S * rate_hz))) for _ in range(reader.channels)]
         with soundfile.SoundFile(target, "w", rate_hz, reader.channels, "PCM_16", format="WAV") as playable:
-            for block in _converted(reader, rate_hz):
+            for block in _bleeped(_converted(reader, rate_hz), rate_hz, silenced):
                 playable.write(block)
                 _gather(peaks, block)
     return tuple(gathered.outline for gathered in peaks)
@@ -75,6 +83,22 @@ def _converted(reader: AudioReader, rate_hz: int) -> Iterator[NDArray[np.float32
     for block in chain(reader.blocks(), [np.empty((0, reader.channels), np.float32)]):
         converted = resampler.resample_chunk(np.clip(block, -1, 1), last=not len(block))
         yield converted.reshape(-1, reader.channels)
+
+
+def _bleeped(
+    blocks: Iterator[NDArray[np.float32]], rate_hz: int, silenced: Sequence[Stretch]
+) -> Iterator[NDArray[np.float32]]:
+    edges = [(int(start_s * rate_hz), int(np.ceil(end_s * rate_hz))) for start_s, end_s in silenced]
+    first = 0
+    for block in blocks:
+        end = first + len(block)
+        for start, stop in edges:
+            if start < end and stop > first:
+                at = np.arange(max(start, first), min(stop, end))
+                tone = TONE_PEAK * np.sin(2 * np.pi * TONE_HZ / rate_hz * (at % rate_hz))
+                block[at - first] = tone[:, None]
+        first = end
+        yield block
 
 
 def _gather(peaks: Sequence[_Peaks], block: NDArray[np.float32]) -> None:

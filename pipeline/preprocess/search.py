@@ -1,6 +1,6 @@
 """Searches a channel for speech: what the detector hears, without leaks of other channels and sounds of the line."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 
 from pipeline.options import PreprocessOptions
 from pipeline.preprocess import loudness
+from pipeline.preprocess.coupling import decoupled
 from pipeline.preprocess.crosstalk import without_leaks
+from pipeline.preprocess.level import gains_so_far
+from pipeline.preprocess.listening import UNIT, detect
 from pipeline.preprocess.loudness import HOP
 from pipeline.preprocess.marks import Listened, listen
 from pipeline.preprocess.segments import Stretch, find_speech, runs
@@ -16,8 +19,11 @@ from pipeline.preprocess.spool import Track
 from pipeline.preprocess.tones import is_tone
 from pipeline.preprocess.vad import WINDOW, SileroVad, find_model
 
-BLOCK = 8 * HOP * WINDOW // 64
-"""Samples (6.4 s) that are measured or searched at once: whole hops and whole VAD windows."""
+BLOCK = 64 * HOP
+"""Samples (6.4 s) that are measured at once."""
+
+GONE = 0.5
+"""Of its probability, at most, is left of speech that leaked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +54,38 @@ class Search:
     def __init__(self, tracks: Sequence[Track], options: PreprocessOptions) -> None:
         self.levels = [loudness.measure(track.blocks(BLOCK)) for track in tracks]
         self._tracks = tracks
+        self.decoupled = decoupled(tracks, self.levels)
         self._options = options
         self._vad = SileroVad(find_model())
+        length = len(tracks[0])
+        # As a `Listener` knows them when it hears a unit: with the one after it.
+        self._gains = gains_so_far(self.levels, [min(start + 2 * UNIT, length) for start in range(0, length, UNIT)])
 
-    def hear(self, order: int, gain: float, watch: Callable[[float], None]) -> Heard:
-        """Hear channel `order`, amplified by `gain` for the detector."""
+    def is_silent(self, order: int) -> bool:
+        """Whether nothing at all is on channel `order`, so that it need not be searched."""
+        return all(gain is None for gain in self._gains[order])
+
+    def hear(self, order: int, watch: Callable[[float], None]) -> Heard:
+        """Hear channel `order`."""
         track, levels = self._tracks[order], self.levels[order]
-        raw = self._vad.probability(_amplified(track, gain, watch))
-        own = without_leaks(raw, track, [*self._tracks[:order], *self._tracks[order + 1 :]])
+        raw = self._probability(track, order, watch)
+        alone = self.decoupled[order]
+        freed = raw if alone is track else self._probability(alone, order, lambda _: None)
+        own = without_leaks(freed, alone, [*self._tracks[:order], *self._tracks[order + 1 :]])
         listened = listen(track, raw, levels)
         probability = listened.sounds.without(own)
         speech = [each for each in find_speech(probability, self._options) if self._is_voice(each, track, listened)]
-        leaked = find_speech(np.where(own < raw, raw, np.float32(0)), self._options)
-        return Heard(raw, probability, find_speech(own, self._options), speech, leaked, listened, runs(own < raw))
+        leaked = find_speech(np.where(own < GONE * raw, raw, np.float32(0)), self._options)
+        return Heard(raw, probability, find_speech(own, self._options), speech, leaked, listened, runs(own < freed))
+
+    def _probability(self, track: Track, order: int, watch: Callable[[float], None]) -> NDArray[np.float32]:
+        """Of speech on `track`, window by window, amplified as channel `order` is."""
+        gains, detector = self._gains[order], self._vad.listen()
+        found = []
+        for number, (samples, gain) in enumerate(zip(track.blocks(UNIT), gains, strict=True), start=1):
+            found.append(detect(detector, samples, gain))
+            watch(number / len(gains))
+        return np.concatenate(found)
 
     @staticmethod
     def _is_voice(stretch: Stretch, track: Track, listened: Listened) -> bool:
@@ -71,11 +96,3 @@ class Search:
 def samples_of(stretch: Stretch, track: Track) -> tuple[int, int]:
     """A stretch of windows as a half-open range of samples of `track`."""
     return stretch[0] * WINDOW, min(stretch[1] * WINDOW, len(track))
-
-
-def _amplified(track: Track, gain: float, watch: Callable[[float], None]) -> Iterator[NDArray[np.float32]]:
-    done = 0
-    for block in track.blocks(BLOCK):
-        yield np.clip(block * np.float32(gain), -1, 1)
-        done += len(block)
-        watch(done / len(track))

@@ -26,7 +26,7 @@ _TOKENS = {Relation.IDENTICAL: ("dual_mono",), Relation.INVERTED: ("inverted_cha
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """One segment before it is read: its samples and its channel, where they are kept, and what levels them.
+    """One segment before it is read: its samples and its channel, and where they are kept.
 
     `muted` are the samples of tones, which models take for words, and of what leaks from another channel in a pause.
     """
@@ -35,7 +35,6 @@ class _Cut:
     channel: int
     stop: int
     track: Track
-    gain: float
     muted: tuple[tuple[int, int], ...]
 
 
@@ -79,11 +78,12 @@ def examine(source: Path, options: PreprocessOptions, on_progress: Callable[[flo
     search = Search(tracks, options)
     on_progress(LEVELLED)
     measured = []
-    for order, gain in enumerate(level.detection_gains(search.levels)):
+    for order in range(len(tracks)):
         watch = _part(on_progress, order, len(tracks))
-        # Without a gain the channel is silent, and searching it would be most of the work.
-        heard = None if gain is None else search.hear(order, gain, watch)
-        measured.append(Measured(channels[order], tracks[order], readings[order], search.levels[order], heard))
+        heard = None if search.is_silent(order) else search.hear(order, watch)
+        measured.append(
+            Measured(channels[order], search.decoupled[order], readings[order], search.levels[order], heard)
+        )
         watch(1.0)
     warnings = (*ingested.warnings, *_TOKENS[ingested.relation])
     preflight = _preflight(ingested, measured, warnings)
@@ -107,7 +107,6 @@ def _preflight(ingested: Ingested, measured: Sequence[Measured], warnings: Seque
 def _cuts(measured: Measured, heard: Heard, channel_count: int, options: PreprocessOptions) -> Iterator[_Cut]:
     """The segments of one channel."""
     track, index = measured.track, measured.channel.index
-    gain = level.speech_gain(measured.levels, heard.speech_samples(track))
     planned = plan(heard.speech, heard.probability, options)
     if options.stretches is not None:
         planned = within(given_stretches(options, index), heard.found, Spoken(heard.speech, planned))
@@ -119,7 +118,7 @@ def _cuts(measured: Measured, heard: Heard, channel_count: int, options: Preproc
     for stretch in planned:
         start, stop = samples_of(stretch, track)
         muted = tuple((first, last) for first, last in unwanted if first < stop and start < last)
-        yield _Cut(start, index, stop, track, gain, muted)
+        yield _Cut(start, index, stop, track, muted)
 
 
 def _tracks(ingested: Ingested, options: PreprocessOptions) -> tuple[tuple[Channel, ...], list[Track]]:
@@ -145,9 +144,10 @@ def _part(on_progress: Callable[[float], None], order: int, count: int) -> Calla
 
 def _read(cuts: Sequence[_Cut]) -> Iterator[SpeechSegment]:
     for cut in cuts:
-        samples = np.rint(cut.track.read(cut.start, cut.stop) * np.float32(cut.gain * FULL_SCALE))
+        samples = cut.track.read(cut.start, cut.stop)
         for start, stop in cut.muted:
             samples[max(0, start - cut.start) : stop - cut.start] = 0
+        samples = np.rint(samples * np.float32(level.segment_gain(samples) * FULL_SCALE))
         span = Span(cut.channel, cut.start / SAMPLE_RATE_HZ, cut.stop / SAMPLE_RATE_HZ)
         yield SpeechSegment(span, np.clip(samples, -FULL_SCALE, FULL_SCALE).astype(np.int16))
     # A stream that is dropped half-way frees its files with its tracks.

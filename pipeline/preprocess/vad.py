@@ -6,7 +6,6 @@ them and carries the state of its LSTM, so blocks of any number of windows give 
 
 import hashlib
 import importlib.util
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -53,12 +52,6 @@ class SileroVad:
     def listen(self) -> "Listening":
         """Begin with a channel."""
         return Listening(self._session)
-
-    def probability(self, blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Probabilities (windows,) over a channel at 16 kHz that comes in `blocks`, whole windows but for the last."""
-        listening = self.listen()
-        found = [listening.feed(block) for block in blocks]
-        return np.concatenate(found) if found else np.empty(0, np.float32)
 
 
 class Listening:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pipeline.conversation import CallStatistics
 from pipeline.errors import ArtifactDamaged
 from pipeline.preflight import Preflight
-from pipeline.values import Channel, Recording, Transcript, Utterance, Word
+from pipeline.values import Alternative, Channel, NBest, Recording, Span, Transcript, Utterance, Word
 
 SCHEMA: Final = "voxqueue.transcript/1"
 _DECIMALS = 3
@@ -65,6 +65,22 @@ class DocumentChannel(_Part):
     role: str | None
 
 
+class DocumentAlternative(_Part):
+    """One way to read a segment of speech, as decoded; scores are natural log-probabilities, comparable in it only."""
+
+    text: str
+    score: Annotated[float, AfterValidator(_rounded)]
+
+
+class DocumentNBest(_Part):
+    """The best readings of a segment of speech, in order."""
+
+    channel: int
+    start_s: Seconds
+    end_s: Seconds
+    alternatives: tuple[DocumentAlternative, ...]
+
+
 class Document(_Part):
     """A whole transcript."""
 
@@ -80,6 +96,8 @@ class Document(_Part):
     warnings: tuple[str, ...]
     preflight: Preflight | None = Field(None, exclude_if=_is_absent)
     call_statistics: CallStatistics | None = Field(None, exclude_if=_is_absent)
+    n_best: tuple[DocumentNBest, ...] | None = Field(None, description="If asked for.", exclude_if=_is_absent)
+    redacted: tuple[str, ...] | None = Field(None, description="What this view leaves out.", exclude_if=_is_absent)
 
 
 def to_json(transcript: Transcript) -> str:
@@ -97,6 +115,8 @@ def to_json(transcript: Transcript) -> str:
         warnings=recording.warnings,
         preflight=recording.preflight,
         call_statistics=transcript.call_statistics,
+        n_best=tuple(map(_n_best, transcript.n_best)) or None,
+        redacted=transcript.redacted,
     )
     return document.model_dump_json(by_alias=True) + "\n"
 
@@ -120,7 +140,16 @@ def from_json(document: str) -> Transcript:
         preflight=read.preflight,
     )
     utterances = tuple(_utterance(segment) for segment in read.segments)
-    return Transcript(read.text, read.language, read.model, recording, utterances, read.call_statistics)
+    return Transcript(
+        text=read.text,
+        language=read.language,
+        model=read.model,
+        recording=recording,
+        utterances=utterances,
+        call_statistics=read.call_statistics,
+        redacted=read.redacted,
+        n_best=tuple(map(_read_n_best, read.n_best or ())),
+    )
 
 
 def _segment(index: int, utterance: Utterance) -> DocumentSegment:
@@ -134,6 +163,20 @@ def _segment(index: int, utterance: Utterance) -> DocumentSegment:
         confidence=utterance.confidence,
         words=tuple(DocumentWord.model_validate(word) for word in utterance.words),
     )
+
+
+def _n_best(listed: NBest) -> DocumentNBest:
+    return DocumentNBest(
+        channel=listed.span.channel,
+        start_s=listed.span.start_s,
+        end_s=listed.span.end_s,
+        alternatives=tuple(DocumentAlternative.model_validate(each) for each in listed.alternatives),
+    )
+
+
+def _read_n_best(listed: DocumentNBest) -> NBest:
+    alternatives = tuple(Alternative(each.text, each.score) for each in listed.alternatives)
+    return NBest(Span(listed.channel, listed.start_s, listed.end_s), alternatives)
 
 
 def _utterance(segment: DocumentSegment) -> Utterance:

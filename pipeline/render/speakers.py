@@ -10,5 +10,10 @@ def are_labelled(transcript: Transcript) -> bool:
 
 def label_of(utterance: Utterance) -> str:
     """The role with a capital first letter, on one line; the number of the channel when there is no role."""
-    role = " ".join((utterance.role or "").split()) or f"channel {utterance.channel}"
+    return name_of(utterance.role, utterance.channel)
+
+
+def name_of(role: str | None, channel: int) -> str:
+    """What is written for a speaker of this role, if any, on this channel."""
+    role = " ".join((role or "").split()) or f"channel {channel}"
     return role[:1].upper() + role[1:]

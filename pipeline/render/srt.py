@@ -1,15 +1,16 @@
 """SubRip subtitles: cues count from 1, times have a comma before the milliseconds."""
 
+from pipeline.options import CaptionOptions
 from pipeline.render import speakers
-from pipeline.render.cues import Cue, clock, cues
+from pipeline.render.cues import USUAL, Cue, clock, cues
 from pipeline.values import Transcript
 
 
-def to_srt(transcript: Transcript) -> str:
+def to_srt(transcript: Transcript, captions: CaptionOptions = USUAL) -> str:
     """SubRip; the first cue of an utterance names its speaker if several channels were recorded."""
     labelled = speakers.are_labelled(transcript)
     prefixes = [f"{speakers.label_of(utterance)}: " if labelled else "" for utterance in transcript.utterances]
-    numbered = enumerate(cues(transcript.utterances, prefixes), start=1)
+    numbered = enumerate(cues(transcript.utterances, prefixes, captions), start=1)
     return "\n".join(_block(number, cue) for number, cue in numbered)
 
 

@@ -15,10 +15,10 @@ def _plain(utterance: Utterance) -> str:
 
 
 def _labelled(utterance: Utterance) -> str:
-    return f"[{_clock(utterance.start_s)}] {speakers.label_of(utterance)}: {utterance.text}"
+    return f"[{clock(utterance.start_s)}] {speakers.label_of(utterance)}: {utterance.text}"
 
 
-def _clock(time_s: float) -> str:
+def clock(time_s: float) -> str:
     """`mm:ss`, or `h:mm:ss` from the first full hour on."""
     # Rounded down as every player shows it, so that a jump to it never misses the first word.
     minutes, seconds = divmod(int(time_s), 60)

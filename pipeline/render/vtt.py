@@ -2,16 +2,17 @@
 
 from html import escape
 
+from pipeline.options import CaptionOptions
 from pipeline.render import speakers
-from pipeline.render.cues import Cue, clock, cues
+from pipeline.render.cues import USUAL, Cue, clock, cues
 from pipeline.values import Transcript
 
 
-def to_vtt(transcript: Transcript) -> str:
+def to_vtt(transcript: Transcript, captions: CaptionOptions = USUAL) -> str:
     """WebVTT; each cue carries its speaker in `<v ...>` if several channels were recorded."""
     labelled = speakers.are_labelled(transcript)
     prefixes = [""] * len(transcript.utterances)
-    blocks = [_block(cue, labelled=labelled) for cue in cues(transcript.utterances, prefixes)]
+    blocks = [_block(cue, labelled=labelled) for cue in cues(transcript.utterances, prefixes, captions)]
     return "\n".join(("WEBVTT\n", *blocks))
 
 

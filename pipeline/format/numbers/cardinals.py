@@ -11,15 +11,17 @@ from pipeline.format.numbers.lexicon import (
     END,
     ENDS_HERE,
     ONE,
+    SCALES,
     TENS,
     TWO_DIGITS,
+    VALUES,
     any_of,
     digits_of,
     value_of,
     words,
 )
 from pipeline.format.numbers.ordinals import ORDINAL_VALUES
-from pipeline.format.numbers.quantities import SMALLEST_IN_DIGITS, is_small, written_quantity
+from pipeline.format.numbers.quantities import SMALLEST_IN_DIGITS, is_small, written_quantity, written_range
 from pipeline.format.numbers.rule import NumberKind, Rule, rule
 
 _LABELS = any_of(
@@ -72,15 +74,17 @@ def _label(match: re.Match[str]) -> str:
     return str(value_of(match["amount"]))
 
 
-def _negative(match: re.Match[str]) -> str:
-    return f"-{written_quantity(match['amount'])}"
+def _negative(match: re.Match[str]) -> str | None:
+    before = match.string[: match.start()].rsplit(maxsplit=1)[-1:]
+    # "Five minus three" takes away.
+    return None if before and before[0] in {*VALUES, *SCALES, "hundred"} else f"-{written_quantity(match['amount'])}"
 
 
 def _pair(match: re.Match[str]) -> str | None:
     low, high = match["low"], match["high"]
     if (is_small(low) and is_small(high)) or low.startswith("a ") or high.startswith("a "):
         return None
-    return f"{written_quantity(low)} {match['to']} {written_quantity(high)}"
+    return f" {match['to']} ".join(written_range(low, high))
 
 
 def _halves(match: re.Match[str]) -> str | None:
@@ -104,6 +108,7 @@ RULES: tuple[Rule, ...] = (
         rf"(?P<low>{CARDINAL}) (?P<to>to|or|through|out of|by|versus) (?P<high>{CARDINAL}){ENDS_HERE}",
         _pair,
     ),
+    rule(NumberKind.CARDINAL, rf"(?P<low>one) (?P<to>in) (?P<high>{CARDINAL}){ENDS_HERE}(?! {_UNITS})", _pair),
     rule(NumberKind.CARDINAL, rf"(?P<low>{CARDINAL}) (?P<to>and) (?P<high>{CARDINAL})", _pair, before="between"),
     rule(NumberKind.CARDINAL, rf"(?P<amount>{CARDINAL}){ENDS_HERE}", _label, before=_LABELS),
     rule(

@@ -18,12 +18,26 @@ from pipeline.format.numbers.lexicon import (
 )
 from pipeline.format.numbers.rule import NumberKind, Rule, rule
 
+NATO = {
+    **{
+        word: word[0] for word in words("alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike")
+    },
+    **{word: word[0] for word in words("november oscar papa quebec romeo sierra tango uniform victor whiskey yankee")},
+    "x ray": "x",
+    "xray": "x",
+    "zulu": "z",
+    "alfa": "a",
+    "juliett": "j",
+    "whisky": "w",
+}
+"""The letters of the spelling alphabet."""
+_ALPHABET = any_of(NATO)
 _LETTER = rf"[a-zO]{END}"
 # "a" and "i" are words as well, and "o" is a digit; "a m" and "p m" are times.
 _SURE_LETTER = rf"(?!(?:a|p) m{END})[b-hj-np-z]{END}"
-_PART = rf"(?:{ITEM}|{_LETTER})"
+_PART = rf"(?:{ITEM}|(?:double|triple) {_LETTER}|{_ALPHABET}|{_LETTER})"
 _CODE = rf"{_PART}(?: (?:dash |hyphen )?{_PART})+"
-_TOKEN = re.compile(rf"dash|hyphen|{ITEM}|{_LETTER}")
+_TOKEN = re.compile(rf"dash|hyphen|{ITEM}|(?:double|triple) {_LETTER}|{_ALPHABET}|{_LETTER}")
 _CALLED = any_of(
     [
         *words(
@@ -47,22 +61,32 @@ _PRODUCTS = any_of(
         *("b (?:two|to) b", "b two c", "m ?p (?:three|four)", "(?:three|four|five) g", "(?:two|three) d", "four k"),
         *("four oh one k", "four oh three b", "five twenty nine", "w (?:two|four|nine)", "p s five", "c o two"),
         *("k twelve", "g seven", "g twenty", "a one c", "u two", "one oh one", "three sixty", "h two o"),
+        *("[hb] one b", "i (?:nine|ninety four)"),
     ],
 )
 _PRODUCT_NOUN = any_of(
     words(
         "plan drive form printer network player file business company phone tv level account model video sales "
-        "school emissions test"
+        "school emissions test visas?"
     ),
 )
 
 
+_REPEATS = {"double": 2, "triple": 3}
+
+
 def _joined(spoken: str) -> str:
     parts = _TOKEN.findall(with_letter_o(spoken))
-    joined = "".join(
-        "-" if part in {"dash", "hyphen"} else part if _is_letter(part) else digits_of(part) for part in parts
-    )
-    return joined.lower()
+    return "".join(map(_part, parts)).lower()
+
+
+def _part(spoken: str) -> str:
+    *repeat, last = spoken.split()
+    if spoken in {"dash", "hyphen"}:
+        return "-"
+    if spoken in NATO:
+        return NATO[spoken]
+    return last * _REPEATS.get("".join(repeat), 1) if _is_letter(last) else digits_of(spoken)
 
 
 def _is_letter(part: str) -> bool:

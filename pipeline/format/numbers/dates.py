@@ -162,4 +162,5 @@ RULES: tuple[Rule, ...] = (
     rule(NumberKind.DATE, rf"(?P<century>seventeen|eighteen|nineteen|twenty) (?P<decade>{_DECADE})", _decade),
     rule(NumberKind.DATE, "two thousands", lambda _: "2000s"),
     rule(NumberKind.DATE, rf"(?P<year>{YEAR}){ENDS_HERE}{_NOT_THINGS}", _year, before=_YEAR_BEFORE),
+    rule(NumberKind.DATE, rf"(?P<year>{YEAR}){ENDS_HERE}{_NOT_THINGS}", _year, before=rf"{YEAR} (?:to|and|through|or)"),
 )

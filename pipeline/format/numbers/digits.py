@@ -94,6 +94,9 @@ def _proves_itself(digits: str, items: list[str]) -> bool:
     single = sum(re.fullmatch(rf"(?:(?:double|triple) )?{DIGIT}", item) is not None for item in items)
     if set(items) <= {"oh", "o"} or _counts_up(items):
         return False
+    repeats = any(item.startswith(("double ", "triple ")) for item in items)
+    if single == len(items) > 1 and repeats and len(digits) > 2:  # noqa: PLR2004  # "double o seven"
+        return True
     return single == len(items) > 2 or (len(digits) >= _LOCAL_PHONE and single >= len(items) // 2)  # noqa: PLR2004  # two digits may be two numbers
 
 

@@ -78,7 +78,7 @@ _ALONE = rf"(?! (?:hundred|thousand|million|billion|trillion){END})"
 _A = r"(?<!half )(?<!of )a"
 HUNDREDS = rf"(?:(?:{_A}|{SMALL}) hundred{END}(?:(?: and)? {SMALL}{_ALONE})?|{SMALL})"
 """1 to 9999 said in hundreds: `fifteen hundred and six`."""
-_THOUSANDS = rf"(?:{SMALL} hundred{END}(?:(?: and)? {SMALL})?|{SMALL}|{_A})"
+_THOUSANDS = rf"(?:(?:{_A}|{SMALL}) hundred{END}(?:(?: and)? {SMALL})?|{SMALL}|{_A})"
 _SCALED = rf"{_THOUSANDS} {SCALE}"
 CARDINAL = rf"(?:{_SCALED}(?:(?: and)? {_SCALED})*(?:(?: and)? {HUNDREDS}{_ALONE})?|{HUNDREDS}|zero{END})"
 

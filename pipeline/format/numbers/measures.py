@@ -23,6 +23,7 @@ from pipeline.format.numbers.rule import NumberKind, Rule, rule
 
 _SYMBOLS = {
     "milligrams?": "mg",
+    "c c": "cc",
     "kilograms?": "kg",
     "kilos": "kg",
     "micrograms?": "mcg",
@@ -126,8 +127,9 @@ def _over(match: re.Match[str]) -> str:
     return f"{_group(match['high'])}/{value_of(match['low'])}"
 
 
+_SPLITTABLE = any_of(words("seconds? miles? inch(?:es)? meters? gallons? ounces? points? million billion of"))
 _SIGN = r"(?:(?P<sign>minus|negative) )?"
-_NUMBER_GROUP = rf"(?:{HUNDREDS}|{ITEM}(?: {ITEM})*)"
+_NUMBER_GROUP = rf"(?:{HUNDREDS}(?! {ITEM})|{ITEM}(?: {ITEM})*)"
 
 RULES: tuple[Rule, ...] = (
     rule(
@@ -153,12 +155,14 @@ RULES: tuple[Rule, ...] = (
 NUMBERS: tuple[Rule, ...] = (
     rule(NumberKind.MEASURE, rf"{_OVER} over (?P<low>{TWO_DIGITS})", _over),
     rule(NumberKind.DECIMAL, rf"{_NUMBER_GROUP}(?: (?:dot|point) {_NUMBER_GROUP}){{2,}}", _dotted),
+    rule(NumberKind.DECIMAL, rf"{ONE} (?:(?:oh|o) {ONE}|{TWO_DIGITS}) point(?: {ITEM})+", _dotted),
     rule(
         NumberKind.DECIMAL,
         rf"{_SIGN}(?P<amount>(?:{CARDINAL}|oh|o) point(?: {ITEM})+(?: {SCALE})?)",
         _decimal,
     ),
     rule(NumberKind.DECIMAL, rf"{_SIGN}{_NO_POINT}(?P<amount>point {DIGIT}(?: {DIGIT})+)", _decimal),
+    rule(NumberKind.DECIMAL, rf"{_SIGN}{_NO_POINT}(?P<amount>point {DIGIT})(?=$|\n| {_SPLITTABLE})", _decimal),
     rule(NumberKind.FRACTION, rf"(?P<amount>{MIXED}(?: {SCALE})?)", _mixed),
     rule(NumberKind.FRACTION, rf"(?P<above>{ONE}|{TEEN}) (?P<below>{_DENOMINATORS})", _fraction),
     rule(

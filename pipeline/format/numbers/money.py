@@ -3,7 +3,7 @@
 import re
 
 from pipeline.format.numbers.lexicon import END, ENDS_HERE, HUNDREDS, ONE, TWO_DIGITS, any_of, grouped, value_of, words
-from pipeline.format.numbers.quantities import QUANTITY, is_small, written_quantity
+from pipeline.format.numbers.quantities import QUANTITY, is_small, written_quantity, written_range
 from pipeline.format.numbers.rule import NumberKind, Rule, rule
 
 _SYMBOLS = {
@@ -63,12 +63,16 @@ def _amount(match: re.Match[str]) -> str:
 
 def _range(match: re.Match[str]) -> str:
     symbol = _SYMBOLS[match["currency"]]
-    low, high = written_quantity(match["low"]), written_quantity(match["high"])
+    low, high = written_range(match["low"], match["high"])
     return f"{symbol}{low} {match['to']} {symbol}{high}"
 
 
 def _pounds(match: re.Match[str]) -> str:
     return "£" + written_quantity(match["amount"])
+
+
+def _pence(match: re.Match[str]) -> str:
+    return f"£{written_quantity(match['amount'])}.{value_of(match['cents']):02}"
 
 
 def _dollars(spoken: str) -> int:
@@ -111,6 +115,9 @@ RULES: tuple[Rule, ...] = (
 )
 
 PRICES: tuple[Rule, ...] = (
+    rule(
+        NumberKind.MONEY, rf"(?P<amount>{QUANTITY}) pounds?(?: and)? (?P<cents>{TWO_DIGITS}|{ONE}) (?:pence|p)", _pence
+    ),
     rule(NumberKind.MONEY, rf"(?P<amount>{QUANTITY}) pounds", _pounds, before=rf"{_POUNDS_PAID}(?: {_LINKS}){{0,2}}"),
     rule(NumberKind.MONEY, rf"{_NO_OPINION}(?P<cents>{TWO_DIGITS}|{ONE}) cents", _cents),
     rule(NumberKind.MONEY, rf"(?P<amount>{QUANTITY}) (?P<unit>bucks|grand)", _bucks),

@@ -67,6 +67,14 @@ def written_quantity(spoken: str, *, vulgar: bool = False) -> str:
     return grouped(value_of(spoken))
 
 
+def written_range(low: str, high: str) -> tuple[str, str]:
+    """Both ends of a range in digits; hundreds or thousands of its end count for its start: `two to three hundred`."""
+    count, _, scale = high.rpartition(" ")
+    if scale in {"hundred", "thousand"} and value_of(low) < value_of(count) < 100 and "point" not in low:  # noqa: PLR2004
+        low = f"{low} {scale}"
+    return written_quantity(low), written_quantity(high)
+
+
 def _mixed(mixed: re.Match[str], *, vulgar: bool) -> str:
     whole = value_of(mixed["whole"])
     part = _COUNTS[decoded(mixed["count"])] * _PARTS[mixed["part"]]

@@ -31,7 +31,8 @@ _RULES: tuple[Rule, ...] = (
 # Trying the rules at other words would find nothing, and take most of the time.
 _STARTS = frozenset(
     {*VALUES, *ordinals.ORDINAL_VALUES, *dates.MONTHS, *"abcdefghijklmnopqrstuvwxyz"}
-    | {"double", "triple", "plus", "minus", "negative", "point", "hundred", "catch"},
+    | {"double", "triple", "plus", "minus", "negative", "point", "hundred", "catch", "covid", "co"}
+    | {name.split()[0] for name in codes.NATO},
 )
 _WEB_SIGNS = frozenset({"dot"})
 

@@ -6,8 +6,10 @@ from itertools import pairwise
 
 from pipeline.format.figures import written_case
 from pipeline.format.numbers import NumberKind
+from pipeline.format.punctuation.acronyms import acronym, pins
 from pipeline.format.punctuation.features import TURN_END, UNKNOWN_PAUSE, pause_index
 from pipeline.format.punctuation.tagger import Case, Tag, Tagger
+from pipeline.format.replacing import REPLACED
 from pipeline.values import Word
 from pipeline.writing import ends_sentence
 
@@ -15,6 +17,56 @@ AS_TYPED = frozenset({NumberKind.EMAIL, NumberKind.URL})
 """Kinds that keep a small letter at the start of a sentence."""
 _PUNCTUATION = ',.?!;:"()'
 _SHORTEST_PAUSE_S = 1e-6
+_SHORT_PAUSE = pause_index(0.19)
+_COUNTED = frozenset({"of", "more", "moment", "second", "thing", "day", "time", "minute", "question"})
+"""After `no, one ...`: what one counts."""
+_SMALL = frozenset(
+    {
+        *(
+            "me",
+            "you",
+            "he",
+            "she",
+            "it",
+            "we",
+            "they",
+            "him",
+            "her",
+            "us",
+            "them",
+            "my",
+            "your",
+            "his",
+            "their",
+            "our",
+            "its",
+        )
+    }
+    | {
+        *(
+            "a",
+            "an",
+            "the",
+            "and",
+            "or",
+            "but",
+            "so",
+            "if",
+            "of",
+            "to",
+            "in",
+            "on",
+            "at",
+            "for",
+            "not",
+            "do",
+            "did",
+            "does",
+        )
+    }
+    | {*("is", "are", "was", "were", "be", "have", "has", "had")}
+)
+"""Words with a small letter wherever no sentence starts."""
 # Whoever is silent that long was listening, or had ended.
 _SAME_TURN_S = 2.0
 
@@ -47,9 +99,31 @@ class TaggedSentences:
             lasts[each.index] = tag
         cases = [firsts[index].case for index in range(len(words))]
         marks = [lasts[index].mark for index in range(len(words))]
+        for index in pins([_bare(word.text).lower() for word in words]):
+            cases[index] = Case.UPPER
+        for index in _pronouns(spoken, marks):
+            marks[index] = ""
         if marks[-1] in {"", ","}:
             marks[-1] = "."
         return list(_written(words, cases, marks))
+
+
+def is_as_typed(word: Word) -> bool:
+    """Whether `word` keeps a small letter at the start of a sentence, as addresses do, and `iPhone` if so replaced."""
+    return word.kind in AS_TYPED or (word.kind == REPLACED and not word.text.islower())
+
+
+def _pronouns(spoken: Sequence[_Spoken], marks: Sequence[str]) -> Iterator[int]:
+    """Where `no one` is a pronoun, said without a pause, and no answer goes before: words that no mark parts."""
+    for before, after, next_one in zip(spoken, spoken[1:], spoken[2:], strict=False):
+        is_pair = (before.text.lower(), after.text.lower()) == ("no", "one")
+        if (
+            is_pair
+            and before.pause <= _SHORT_PAUSE
+            and next_one.text.lower() not in _COUNTED
+            and marks[after.index] == ""
+        ):
+            yield before.index
 
 
 def _pauses(words: Sequence[Word], breaks: Collection[int]) -> list[int]:
@@ -81,7 +155,7 @@ def _written(words: Sequence[Word], cases: Sequence[Case], marks: Sequence[str])
     starts = True
     for word, case, mark in zip(words, cases, marks, strict=True):
         text = written_case(word.text, word.kind) if word.kind else _cased(word.text.lower(), case)
-        if starts and word.kind not in AS_TYPED:
+        if starts and not is_as_typed(word):
             text = text[:1].upper() + text[1:]
         # A mark that stands there already stays: `p.m.` takes no second stop.
         if mark and text[-1:] not in _PUNCTUATION:
@@ -91,6 +165,10 @@ def _written(words: Sequence[Word], cases: Sequence[Case], marks: Sequence[str])
 
 
 def _cased(text: str, case: Case) -> str:
+    if text in _SMALL:
+        return text
+    if known := acronym(text):
+        return known
     head, apostrophe, tail = text.partition("'")
     if head == "i":
         return text.capitalize()

@@ -1,26 +1,16 @@
 """What is sensitive in a conversation: found by check digits, by length, and by the words that were said before."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from types import MappingProxyType
 
 from pipeline.format.numbers import MONTHS, NumberKind, find_numbers
 from pipeline.format.numbers.lexicon import VALUES
 from pipeline.format.numbers.ordinals import ORDINAL_VALUES
+from pipeline.format.redaction.names import names_in
 from pipeline.format.redaction.runs import DigitRun, Said, digit_runs
-
-
-class Entity(StrEnum):
-    """A kind of sensitive information."""
-
-    CARD = "card"
-    SSN = "ssn"
-    ACCOUNT = "account"
-    PHONE = "phone"
-    EMAIL = "email"
-    DATE_OF_BIRTH = "date_of_birth"
-    SECURITY_CODE = "security_code"
+from pipeline.options import ENTITIES, Entity
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +38,25 @@ _CUES = (
     (Entity.PHONE, r"phone|cell|mobile|telephone|fax|call|reach|callback|area code"),
     (Entity.ACCOUNT, r"account|routing|iban|sort code|member id|policy number"),
 )
+_OTHER_CUE = re.compile(
+    r"\b(?:order|confirmation|tracking|case|reference|ticket|claim|invoice|serial|flight|zip|model|receipt|booking)\b"
+)
+_OTHER_REACH = 12
+"""What is asked for and no secret explains a number that soon follows."""
+_SSN_SAID = range(7, 15)
+_CARD_SAID = range(8, 24)
+"""Digits of a number that was asked for, with some missed and some said twice."""
+_FULL_CARDS = frozenset({15, 16})
+_MOST_PARTS = 4
+_ASKED_FOR: Mapping[Entity, Collection[int]] = MappingProxyType(
+    {
+        Entity.CARD: _CARD_SAID,
+        Entity.SSN: _SSN_SAID,
+        Entity.SECURITY_CODE: _CODE_DIGITS,
+        Entity.PHONE: {_LOCAL_PHONE_DIGITS},
+        Entity.ACCOUNT: _ACCOUNT_DIGITS,
+    }
+)
 _CUE = re.compile("|".join(rf"(?P<{entity}>\b(?:{pattern})\b)" for entity, pattern in _CUES))
 _BIRTH = re.compile(r"\b(?:date of birth|birth ?date|birthday|born|d ?o ?b)\b")
 _DATE_WORDS = frozenset({*MONTHS, *VALUES, *ORDINAL_VALUES, "thousand", "hundred", "slash"})
@@ -58,7 +67,7 @@ _WRITTEN_DATE = re.compile(
 _BIRTH_REACH = 14
 
 
-def find_sensitive(words: Sequence[Said], entities: Collection[Entity] = tuple(Entity)) -> list[SensitiveSpan]:
+def find_sensitive(words: Sequence[Said], entities: Collection[Entity] = ENTITIES) -> list[SensitiveSpan]:
     """The sensitive spans of a conversation, in order; `words` of all channels are in the order of the conversation.
 
     Numbers may be spoken or written. A run of 12 or more digits is always found, as a card or an account.
@@ -66,10 +75,12 @@ def find_sensitive(words: Sequence[Said], entities: Collection[Entity] = tuple(E
     births = list(_births(words))
     taken = {index for span in births for index in span.indices}
     emails = list(_emails(words))
-    runs = [run for run in digit_runs(words) if taken.isdisjoint(run.indices)]
-    numbers = [SensitiveSpan(entity, run.indices) for run in runs if (entity := _entity_of(run, words)) is not None]
+    runs = _whole([run for run in digit_runs(words) if taken.isdisjoint(run.indices)], words)
+    named = [(_entity_of(run, words, entities), run) for run in runs]
+    numbers = [SensitiveSpan(entity, run.indices) for entity, run in named if entity is not None]
+    names = [SensitiveSpan(Entity.NAME, indices) for indices in names_in(words)] if Entity.NAME in entities else []
     # Fails safe: of two kinds that a word may be of, both count.
-    found = [span for span in (*births, *emails, *numbers) if span.entity in entities]
+    found = [span for span in (*births, *emails, *numbers, *names) if span.entity in entities]
     return sorted(found, key=lambda span: span.indices)
 
 
@@ -79,34 +90,76 @@ def passes_luhn(digits: str) -> bool:
     return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0  # noqa: PLR2004  # two digits
 
 
-def _entity_of(run: DigitRun, words: Sequence[Said]) -> Entity | None:
+def _entity_of(run: DigitRun, words: Sequence[Said], wanted: Collection[Entity]) -> Entity | None:
     count = len(run.digits)
     cue = _cue_before(words, run.indices[0])
-    if count in _CARD_DIGITS and (passes_luhn(run.digits) or cue is Entity.CARD):
+    if _holds_card(run.digits):
         return Entity.CARD
+    if cue is not None and count in _ASKED_FOR[cue]:
+        return cue
+    is_explained = cue is None and _is_explained(words, run.indices[0])
     if count >= _LONG:
-        return Entity.CARD if cue is Entity.CARD else Entity.ACCOUNT
-    if count == _SSN_DIGITS and cue is not Entity.ACCOUNT and cue is not Entity.PHONE:
+        # Fails safe: where accounts are shown, it may be a card all the same, unless something else was asked for.
+        is_card = cue is None and Entity.ACCOUNT not in wanted and not is_explained
+        return Entity.CARD if is_card else Entity.ACCOUNT
+    return None if is_explained else _by_length(count, cue)
+
+
+def _holds_card(digits: str) -> bool:
+    """Whether these are the digits of a card, or hold them: other numbers may have been said just before or after."""
+    if len(digits) in _CARD_DIGITS and passes_luhn(digits):
+        return True
+    parts = (digits[start : start + size] for size in _FULL_CARDS for start in range(len(digits) - size + 1))
+    return any(part[0] in "3456" and passes_luhn(part) for part in parts)
+
+
+def _by_length(count: int, cue: Entity | None) -> Entity | None:
+    if count == _SSN_DIGITS and cue not in {Entity.ACCOUNT, Entity.PHONE}:
         return Entity.SSN
-    if count in _PHONE_DIGITS and cue is not Entity.ACCOUNT:
-        return Entity.PHONE
-    return _by_cue(count, cue)
+    return Entity.PHONE if count in _PHONE_DIGITS and cue is not Entity.ACCOUNT else None
 
 
-def _by_cue(count: int, cue: Entity | None) -> Entity | None:
-    lengths = {
-        Entity.SECURITY_CODE: _CODE_DIGITS,
-        Entity.PHONE: {_LOCAL_PHONE_DIGITS},
-        Entity.ACCOUNT: _ACCOUNT_DIGITS,
-    }
-    return cue if cue is not None and count in lengths.get(cue, ()) else None
+def _whole(runs: Sequence[DigitRun], words: Sequence[Said]) -> Iterator[DigitRun]:
+    """The runs, with those as one that make a card number together: the other speaker said much in between."""
+    at = 0
+    while at < len(runs):
+        parts = 1
+        joined = runs[at]
+        for end in range(at + 2, min(len(runs), at + _MOST_PARTS) + 1):
+            several = [
+                run for run in runs[at:end] if words[run.indices[0]].channel == words[runs[at].indices[0]].channel
+            ]
+            digits = "".join(run.digits for run in several)
+            if len(several) == end - at and len(digits) in _FULL_CARDS and passes_luhn(digits):
+                parts = end - at
+                joined = DigitRun(digits, tuple(index for run in several for index in run.indices))
+        yield joined
+        at += parts
+
+
+def _context(words: Sequence[Said], start: int, reach: int) -> str:
+    """The last words before `start`, on whichever channel, without those of numbers."""
+    held: list[str] = []
+    for word in reversed(words[:start]):
+        if len(held) == reach:
+            break
+        if word.plain not in VALUES:
+            held.append(word.plain)
+    return " ".join(reversed(held))
 
 
 def _cue_before(words: Sequence[Said], start: int) -> Entity | None:
-    """What the nearest telling words before `start` ask for, on whichever channel."""
-    context = " ".join(word.plain for word in words[max(0, start - _CONTEXT_WORDS) : start])
-    found = [match.lastgroup for match in _CUE.finditer(context)]
-    return Entity(found[-1]) if found and found[-1] else None
+    """What the nearest telling words before `start` ask for; None if those ask for what is no secret."""
+    context = _context(words, start, _CONTEXT_WORDS)
+    found = [(match.end(), match.lastgroup) for match in _CUE.finditer(context)]
+    others = [match.end() for match in _OTHER_CUE.finditer(context)]
+    if not found or (others and others[-1] > found[-1][0]):
+        return None
+    return Entity(found[-1][1] or "")
+
+
+def _is_explained(words: Sequence[Said], start: int) -> bool:
+    return _OTHER_CUE.search(_context(words, start, _OTHER_REACH)) is not None
 
 
 def _births(words: Sequence[Said]) -> Iterator[SensitiveSpan]:
