@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from amqp.exceptions import ChannelError
-from celery import Celery, chain
+from celery import Celery, Signature
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -39,14 +39,16 @@ class Announcer:
         Raises:
             BrokerAway: the broker did not take it in time; the dispatcher will announce the job again.
         """
-        signatures = [
-            self.app.signature(task_name(each), args=(job_id,), immutable=True, queue=str(each))
-            for each in remaining(step)
-        ]
+        first, *rest = remaining(step)
+        # The message of a chain, without the objects that Celery makes to find out what it looks like.
+        chain = [self._signature(each, job_id) for each in reversed(rest)]
         try:
-            chain(*signatures, app=self.app).apply_async(retry=False)
+            self.app.send_task(task_name(first), args=(job_id,), queue=str(first), chain=chain, retry=False)
         except (OperationalError, RedisError, OSError) as error:
             raise BrokerAway(type(error).__name__) from error
+
+    def _signature(self, step: Step, job_id: str) -> Signature:
+        return self.app.signature(task_name(step), args=(job_id,), immutable=True, queue=str(step))
 
     def announce_delivery(self, delivery_id: str) -> None:
         """Publish that an event is to be sent.

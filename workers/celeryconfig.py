@@ -28,7 +28,7 @@ def task_name(queue: str) -> str:
 def celery_settings(settings: Settings) -> dict[str, Any]:
     """Everything that `Celery.conf` is given."""
     return {
-        "broker_url": settings.broker,
+        **_broker(settings.broker),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_transport_options": _transport_options(settings),
@@ -66,6 +66,19 @@ def publishing_options(settings: Settings) -> dict[str, Any]:
     return {**_transport_options(settings), **quick, "socket_timeout": settings.broker_timeout_s}
 
 
+def _broker(url: str) -> dict[str, Any]:
+    # Kombu sets up TLS by the name of its own transport only.
+    if url.startswith("rediss:"):
+        return {"broker_url": url}
+    if url.startswith("redis+socket:"):
+        # A scheme with a plus would name the transport itself.
+        return {
+            "broker_url": url.removeprefix("redis+"),
+            "broker_transport": "workers.transport:SparingSocketTransport",
+        }
+    return {"broker_url": url, "broker_transport": "workers.transport:SparingTransport"}
+
+
 def _transport_options(settings: Settings) -> dict[str, Any]:
     # Without time-outs, a broker that accepts connections and never answers blocks its caller for ever. Workers wait
     # for messages in blocking reads of one second, well below this one.
@@ -73,5 +86,8 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
         "socket_timeout": 5.0,
         "socket_connect_timeout": settings.broker_timeout_s,
         "socket_keepalive": not settings.broker.startswith("redis+socket"),
+        # Messages that are on their way are not noted in the broker, which costs more than all else that a message does
+        # there: kombu would hand them out again after an hour, the dispatcher announces their steps within seconds.
+        "ack_emulation": False,
         "priority_steps": [0],  # priority is honoured by the claim; one list a queue saves commands
     }

@@ -13,59 +13,52 @@ caller, and neither torch nor librosa is imported. A client may be used by many 
 import logging
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
-from typing import Any, BinaryIO, Self, TypedDict, Unpack
+from typing import Any, BinaryIO, Self, Unpack
 from uuid import uuid4
 
-from pydantic import ValidationError
-
 from pipeline.errors import InvalidOptions
-from pipeline.options import DecodeOptions, JobOptions
-from pipeline.render import OutputFormat, from_json, render
+from pipeline.options import CaptionOptions, DecodeOptions, JobOptions
+from pipeline.render import OutputFormat, from_json, render, to_json
+from pipeline.render.cues import USUAL
 from pipeline.stages import Step
 from pipeline.values import Transcript
+from workers.batching import HandedIn, hand_in_batch
 from workers.collect import Collector
+from workers.details import (
+    BatchDetails,
+    EnqueueArguments,
+    JobDetails,
+    Options,
+    Roles,
+    check_options,
+    check_redecoding,
+    new_job,
+)
 from workers.errors import BrokerAway, DatabaseAway, RequestError, WaitTimeout
-from workers.jobs import ArtifactRef, JobStatus, NewJob
+from workers.jobs import ArtifactRef, JobStatus
+from workers.jobs import usage as usage_report
+from workers.jobs.batches import Batches, BatchStatus
 from workers.jobs.removal import Receipt
 from workers.jobs.sessions import NewPiece, Sessions
-from workers.jobs.values import SOURCE, Keep
+from workers.jobs.usage import Usage
+from workers.jobs.values import SOURCE
+from workers.jobs.vocabularies import Vocabularies
 from workers.outbound import policy_of
 from workers.runtime import make_runtime
 from workers.settings import Settings
 from workers.settings import settings as environment_settings
 from workers.sources import Source, check_link, copy, link_name, name_of, opened
 from workers.states import JobState, StepState
+from workers.views import shown
+
+__all__ = ["Client", "JobDetails", "Options", "Roles", "cancel", "check_options", "enqueue", "result", "status", "wait"]
 
 logger = logging.getLogger(__name__)
 
-Options = JobOptions | dict[str, Any]
-Roles = Sequence[str | None]
-
 _FIRST_LOOK_S = 0.05
 _SLOWEST_LOOK_S = 1.0
-
-
-class JobDetails(TypedDict, total=False):
-    """What may be said of a job besides its options.
-
-    `external_id` and `annotations` are the caller's own and come back
-    unchanged; two calls with the same `idempotency_key` and the same request make one job; a higher `priority` goes
-    first; a job that has not ended `expires_in_s` after it was made is given up; lists can be filtered by `tags`;
-    `callback_url` is told how the job ended (docs/webhooks.md).
-    """
-
-    file_name: str
-    priority: int
-    tenant: str
-    external_id: str | None
-    annotations: dict[str, Any]
-    idempotency_key: str | None
-    expires_in_s: float | None
-    keep: Keep
-    tags: Collection[str]
-    callback_url: str | None
 
 
 class Client:
@@ -75,6 +68,9 @@ class Client:
         self.settings = settings or environment_settings()
         self.runtime = make_runtime(self.settings)
         self.sessions = Sessions(self.runtime.database)
+        self.batches = Batches(self.runtime.database)
+        self.webhooks = self.runtime.webhooks
+        self.vocabularies = Vocabularies(self.runtime.database)
 
     def __enter__(self) -> Self:
         return self
@@ -121,7 +117,7 @@ class Client:
         self.runtime.jobs.gate.check_disk()
         try:
             kept = self._keep(job_id, source) if source is not None else self._keep_link(job_id, str(url))
-            made_id = self.runtime.jobs.create(_new_job(job_id, kept, chosen, details))
+            made_id = self.runtime.jobs.create(new_job(job_id, kept, chosen, details))
         except DatabaseAway:
             # The job may have been written all the same, and would then need its recording.
             raise
@@ -143,13 +139,33 @@ class Client:
             SessionNotFound, NotAllowedInState, SessionTaken: the session can't take it.
             DatabaseAway, ResourceBusy: it may or may not have been taken; do the same again.
         """
-        job = _new_job(job_id, self._keep(job_id, recording), options, details)
+        job = new_job(job_id, self._keep(job_id, recording), options, details)
         try:
             self.sessions.add(place, job)
         except RequestError:
             self.runtime.store.delete_job(job_id)
             raise
         self.announce(job_id)
+
+    def enqueue_batch(self, recordings: Sequence[EnqueueArguments], **details: Unpack[BatchDetails]) -> HandedIn:
+        """Hand in many recordings, each with the arguments of `enqueue`; its callback URL is told once, of all.
+
+        A recording that is refused does not stop the others: its error stands in its place. Safe to repeat with an
+        `idempotency_key`.
+
+        Raises:
+            IdempotencyConflict: the key was used for another batch.
+            UrlNotAllowed, InvalidOptions, DatabaseAway: see `enqueue`.
+        """
+        return hand_in_batch(self, recordings, details, policy_of(self.settings).check)
+
+    def cancel_batch(self, batch_id: str) -> int:
+        """Cancel those jobs of a batch that have not ended; how many. BatchNotFound where there is none."""
+        return self.batches.cancel(batch_id, self.cancel)
+
+    def batch(self, batch_id: str) -> BatchStatus:
+        """How far a batch is; BatchNotFound where there is none."""
+        return self.batches.status(batch_id)
 
     def status(self, job_id: str) -> JobStatus:
         """The job and its steps as they are now.
@@ -176,22 +192,38 @@ class Client:
             look_s = min(_SLOWEST_LOOK_S, 1.5 * look_s)
         return job
 
-    def result(self, job_id: str, version: int | None = None) -> Transcript:
-        """The newest transcript, or that `version` of it.
+    def result(self, job_id: str, version: int | None = None, *, unredacted: bool = False) -> Transcript:
+        """The newest transcript, or that `version` of it; redacted where the job asks for it, unless `unredacted`.
 
         Raises:
             JobNotFound, JobNotFinished, JobFailed, VersionNotFound: there is none, and why.
         """
-        return from_json(self.document(job_id, version))
+        return from_json(self.document(job_id, version, unredacted=unredacted))
 
-    def document(self, job_id: str, version: int | None = None) -> str:
-        """The transcript as the canonical JSON document; raises as `result` does."""
-        return self.runtime.jobs.document(job_id, version)
+    def document(self, job_id: str, version: int | None = None, *, unredacted: bool = False) -> str:
+        """The transcript as the canonical JSON document; as `result`."""
+        document = self.runtime.jobs.document(job_id, version)
+        if unredacted or self.runtime.jobs.options(job_id).redaction is None:
+            return document
+        return to_json(self.view(from_json(document), job_id))
 
-    def rendered(self, job_id: str, output_format: OutputFormat, version: int | None = None) -> str:
-        """The transcript as text, SRT, WebVTT or JSON; raises as `result` does."""
-        document = self.document(job_id, version)
-        return document if output_format == "json" else render(from_json(document), output_format)
+    def view(self, transcript: Transcript, job_id: str) -> Transcript:
+        """`transcript`, of this job or of a session that it is a piece of, redacted where the job asks for it."""
+        redaction = self.runtime.jobs.options(job_id).redaction
+        return shown(transcript, redaction, self.settings, self.status(job_id).tenant) if redaction else transcript
+
+    def rendered(
+        self,
+        job_id: str,
+        output_format: OutputFormat,
+        version: int | None = None,
+        captions: CaptionOptions = USUAL,
+        *,
+        unredacted: bool = False,
+    ) -> str:
+        """The transcript in a format; as `result`."""
+        document = self.document(job_id, version, unredacted=unredacted)
+        return document if output_format == "json" else render(from_json(document), output_format, captions)
 
     def cancel(self, job_id: str) -> bool:
         """Cancel a job; False when it had ended before.
@@ -221,18 +253,16 @@ class Client:
         return Collector(self.runtime).delete(job_id)
 
     def redecode(self, job_id: str, options: DecodeOptions | Mapping[str, Any]) -> JobStatus:
-        """Decode an ended job again with other options: a new version of its transcript, made without the model.
+        """Decode and format an ended job again with other options: a new version of its transcript, without the model.
+
+        Beside options of decode, `format` and `redaction` may be given (`RedecodeOptions`).
 
         Raises:
             JobNotFound: there is no such job.
             NotAllowedInState: it has not ended, or never got as far as decode.
             InvalidOptions: options that are not known or out of range.
         """
-        try:
-            chosen = DecodeOptions.model_validate(options)
-        except ValidationError as error:
-            raise _invalid(error) from error
-        self.runtime.jobs.redecode(job_id, chosen)
+        self.runtime.jobs.redecode(job_id, check_redecoding(options))
         job = self.status(job_id)
         self.announce(job_id, next((step.name for step in job.steps if step.state is StepState.READY), Step.DECODE))
         return job
@@ -240,6 +270,15 @@ class Client:
     def recent(self, state: JobState | None = None, limit: int = 50) -> list[JobStatus]:
         """The newest jobs first."""
         return self.runtime.jobs.recent(state, limit)
+
+    def usage(self, tenant: str | None = None, since: float = 0.0, until: float | None = None) -> list[Usage]:
+        """Seconds of audio that each tenant, or one, had transcribed in a span of time (seconds since 1970)."""
+        with self.runtime.database.read() as connection:
+            return usage_report.report(connection, tenant, since, until)
+
+    def tagged(self, tag: str) -> Iterator[JobStatus]:
+        """All jobs with a tag, the newest first."""
+        return self.runtime.jobs.tagged(tag)
 
     def _keep(self, job_id: str, source: Source) -> ArtifactRef:
         with opened(source, self.settings) as pieces:
@@ -263,35 +302,6 @@ class Client:
 
 def _write(url: str, file: BinaryIO) -> None:
     file.write(url.encode())
-
-
-def _new_job(job_id: str, source: ArtifactRef, options: JobOptions, details: JobDetails) -> NewJob:
-    try:
-        return NewJob(id=job_id, source=source, options=options, **details)  # type: ignore[arg-type]  # pydantic makes a set
-    except ValidationError as error:
-        raise _invalid(error) from error
-
-
-def _invalid(error: ValidationError) -> InvalidOptions:
-    first = error.errors()[0]
-    return InvalidOptions(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
-
-
-def check_options(options: Options | None, roles: Roles = ()) -> JobOptions:
-    """The options of a job, with `roles` before those in them.
-
-    Raises:
-        InvalidOptions: what is wrong with them.
-    """
-    try:
-        chosen = options if isinstance(options, JobOptions) else JobOptions.model_validate(options or {})
-        if not roles:
-            return chosen
-        document = chosen.model_dump()
-        document["preprocess"]["roles"] = tuple(roles)
-        return JobOptions.model_validate(document)
-    except ValidationError as error:
-        raise _invalid(error) from error
 
 
 @cache

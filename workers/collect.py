@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from itertools import islice
 
 from workers.jobs import Keep
+from workers.jobs.batches import Batches
 from workers.jobs.removal import Receipt
 from workers.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
 _BATCH = 500
+# Nobody is that long about handing in a batch.
+_ABANDONED_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Collector:
         Raises:
             DatabaseAway, ResourceBusy: the rest is left to the next one.
         """
+        Batches(self.runtime.database).seal_abandoned(_ABANDONED_S)
         removals = freed = 0
         while receipts := self.runtime.jobs.remove_due(self.keep):
             for receipt in receipts:

@@ -5,14 +5,16 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
 
+from pipeline.decode.language import GENERAL, load_language_model
 from pipeline.errors import VoxqueueError
 from workers import health
 from workers.celeryconfig import QUEUES
-from workers.db.migrate import current_revision, head_revision
+from workers.db.migrate import current_revision, is_usable
 from workers.db.session import Database
 from workers.errors import DatabaseAway
 from workers.health import Answer, QueueHealth
@@ -22,6 +24,8 @@ from workers.settings import Settings
 from workers.stack import is_running
 
 _PING_S = 3.0
+# A broker that is silent is tried twice.
+_PATIENCE_S = 1.5
 _LEAST_DISK_BYTES = 2 * 1024**3
 
 
@@ -42,7 +46,7 @@ class Finding:
 
 def examine(settings: Settings, queues: Sequence[str] = QUEUES) -> list[Finding]:
     """Run every check, that of the workers for `queues` only; one that fails does not keep the others from running."""
-    checks: list[Callable[[Settings], Iterator[Finding]]] = [_machine, _disk, _model, _database]
+    checks: list[Callable[[Settings], Iterator[Finding]]] = [_machine, _disk, _model, _language_model, _database]
     findings = [finding for check in checks for finding in check(settings)]
     return [*findings, *_broker_and_workers(settings, queues)]
 
@@ -76,6 +80,31 @@ def _model(settings: Settings) -> Iterator[Finding]:
     yield Finding("model", is_ok=True, told=f"{settings.model} ({model.spec.family}) in {model.folder}")
 
 
+def _language_model(settings: Settings) -> Iterator[Finding]:
+    """The model of words that decoding uses, loaded as workers load it, and those that jobs may choose by name."""
+    used = settings.language_model or Path(GENERAL)
+    try:
+        load_language_model(used)
+        names = [GENERAL, *_readable(settings.language_models)]
+    except VoxqueueError as error:
+        advice = "install voxqueue again" if used == Path(GENERAL) else "check VOXQUEUE_LANGUAGE_MODEL"
+        yield Finding("language model", is_ok=False, told=error.sentence, advice=advice)
+    except OSError as error:
+        told = f"{error.filename}: {error.strerror}"
+        yield Finding("language model", is_ok=False, told=told, advice="check VOXQUEUE_LANGUAGE_MODELS")
+    else:
+        told = f"{used} is used" if settings.language_model else "none is used unless a job asks for it"
+        yield Finding("language model", is_ok=True, told=f"{told}; jobs may name {', '.join(names)}")
+
+
+def _readable(folder: Path | None) -> list[str]:
+    """The names of the models in a folder; OSError if it, or one of them, can't be read."""
+    models = [] if folder is None else sorted(folder.iterdir())
+    for model in models:
+        model.open("rb").close()
+    return [model.stem for model in models]
+
+
 def _database(settings: Settings) -> Iterator[Finding]:
     database = Database(settings.database)
     shown = database.url.render_as_string(hide_password=True)
@@ -86,9 +115,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
         return
     finally:
         database.dispose()
-    is_current = revision == head_revision()
     # Our own database is made, and brought up to date, by whoever uses it first.
-    is_ok = is_current or not settings.database_url
+    is_ok = is_usable(revision) or not settings.database_url
     told = f"{shown} is " + (f"at revision {revision}" if revision else "empty")
     yield Finding("database", is_ok, told, "" if is_ok else "voxqueue migrate")
 
@@ -97,12 +125,13 @@ def _broker_and_workers(settings: Settings, queues: Sequence[str]) -> Iterator[F
     if not settings.broker_url and not is_running(settings.home_path):
         yield Finding("broker", is_ok=True, told="embedded; it is started when it is needed")
         return
-    runtime = make_runtime(settings)
+    patience_s = min(settings.broker_timeout_s, _PATIENCE_S)
+    runtime = make_runtime(settings.model_copy(update={"broker_timeout_s": patience_s}))
     started_at = time.monotonic()
     try:
         runtime.announcer.queue_length(queues[0])
         yield Finding("broker", is_ok=True, told=f"answered within {time.monotonic() - started_at:.1f} s")
-        if current_revision(runtime.database) != head_revision():
+        if not is_usable(current_revision(runtime.database)):
             # Whose work waits, and who is at it, stands in tables that are not there yet.
             told = "not asked, since the database is not ready"
             yield from (Finding(f"queue {each}", is_ok=False, told=told, advice="voxqueue migrate") for each in queues)

@@ -36,9 +36,13 @@ def listening_socket(host: str, port: int) -> socket.socket:
     """
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address, family=family, backlog=_BACKLOG)
+        listening = socket.create_server(address, family=family, backlog=_BACKLOG)
     except (OSError, OverflowError, UnicodeError) as error:
         raise ConfigurationError(f"--host {host} --port {port}: {getattr(error, 'strerror', error)}") from error
+    # Its connections inherit it. asyncio does not take a socket that was made like this for one of TCP, and the body of
+    # an answer would wait 40 ms for the receiver to acknowledge the head.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def url_of(listening: socket.socket) -> str:

@@ -3,6 +3,7 @@
 VoxqueueError
 ├── RequestError          the caller asked for something that can't be had
 │   ├── JobNotFound               JOB_NOT_FOUND
+│   ├── BatchNotFound             BATCH_NOT_FOUND
 │   ├── JobNotFinished            JOB_NOT_FINISHED
 │   ├── JobFailed                 JOB_FAILED
 │   ├── JobDeleted                JOB_DELETED
@@ -58,6 +59,12 @@ class JobNotFound(RequestError, LookupError):
     """There is no such job."""
 
     code = "JOB_NOT_FOUND"
+
+
+class BatchNotFound(RequestError, LookupError):
+    """There is no such batch."""
+
+    code = "BATCH_NOT_FOUND"
 
 
 class JobNotFinished(RequestError):

@@ -1,4 +1,4 @@
-"""A worker that is stopped hands the step in hand back, so that another goes on with it at once and nobody is blamed.
+"""A worker that is stopped hands the steps in hand back, so that another goes on with it at once and nobody is blamed.
 
 The main process tells its pool by a signal when its patience ends. What hears it is a thread, since the step itself may
 be inside a library for minutes: Python writes the number of each signal to a pipe at once, whatever its threads do.
@@ -27,40 +27,47 @@ _SIGNAL_EVERY_S = 0.5
 
 
 class Hands:
-    """What a process of the pool holds: one lease at most, and none after it was told to stop."""
+    """The leases that a process of the pool holds; it takes none after it was told to stop."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: Lease | None = None
+        self._held: dict[int, Lease] = {}
         self._is_stopping = False
 
     def take(self, claim: Callable[[], Lease | None]) -> Lease | None:
         """The lease that `claim` gives; none once the process is to stop."""
         with self._lock:
-            self._held = None if self._is_stopping else claim()
-            return self._held
+            lease = None if self._is_stopping else claim()
+            if lease is not None:
+                self._held[lease.step_id] = lease
+            return lease
 
-    def let_go(self) -> None:
+    def let_go(self, lease: Lease) -> None:
         """The step has ended."""
-        self._held = None
+        with self._lock:
+            if self._held.get(lease.step_id) is lease:
+                del self._held[lease.step_id]
 
     def hand_back(self, runtime: Runtime) -> None:
-        """Give the lease back and tell the other workers; takes none from now on."""
+        """Give every lease back and tell the other workers; takes none from now on."""
         with self._lock:
             self._is_stopping = True
-            held = self._held
-        if held is None:
-            return
-        try:
-            runtime.jobs.give_back(held)
-        except (Fenced, DatabaseAway) as error:
-            # It ended meanwhile, or its lease will.
-            logger.warning("step.not_returned", extra={"job": held.job_id, "code": error.code})
-            return
-        logger.info("step.returned", extra={"job": held.job_id, "step": str(held.step)})
-        # Without a broker, the dispatcher announces it.
-        with suppress(BrokerAway):
-            runtime.announcer.announce(held.job_id, held.step)
+            held = tuple(self._held.values())
+        for lease in held:
+            _give_back(runtime, lease)
+
+
+def _give_back(runtime: Runtime, held: Lease) -> None:
+    try:
+        runtime.jobs.give_back(held)
+    except (Fenced, DatabaseAway) as error:
+        # It ended meanwhile, or its lease will.
+        logger.warning("step.not_returned", extra={"job": held.job_id, "code": error.code})
+        return
+    logger.info("step.returned", extra={"job": held.job_id, "step": str(held.step)})
+    # Without a broker, the dispatcher announces it.
+    with suppress(BrokerAway):
+        runtime.announcer.announce(held.job_id, held.step)
 
 
 HANDS = Hands()

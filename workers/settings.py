@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -46,10 +46,14 @@ class Settings(BaseSettings):
 
     model: str = Field("tiny.en", description="`tiny.en` (comes with the package), a model folder, or a hub name.")
     model_sha256: str = Field("", description="Expected sha256 of the weights; empty: known or not checked.")
-    language_model: Path | None = Field(None, description="For CTC: `general` (comes along), an ARPA or KenLM file.")
+    language_model: Path | None = Field(None, description="`general` (comes along), or a file of ARPA, KenLM or .mix.")
+    language_models: Path | None = Field(
+        None, description="A folder of more; jobs choose one by its name without suffix."
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compute_type: str = Field("default", description="int8, float16, float32, ...; default: what suits the device.")
-    threads: int = Field(0, ge=0, description="Threads of the acoustic model; 0: all cores.")
+    threads: int = Field(0, ge=0, description="Cores for the acoustic model; 0: all.")
+    lanes: int = Field(0, ge=0, description="Batches that are computed at once; 0: one a core up to 4, or 2 on a card.")
 
     lease_s: float = Field(30.0, gt=0, description="A step whose worker is silent this long is given to another.")
     heartbeat_s: float = Field(5.0, gt=0, validate_default=True, description="Shorter than the lease.")
@@ -89,9 +93,15 @@ class Settings(BaseSettings):
     upload_stall_s: float = Field(
         20.0, gt=0, description="An upload that brings next to nothing this long is given up."
     )
+    redaction_secret: SecretStr = Field(
+        SecretStr(""), description="Key of redaction's hashes, the same on all hosts; empty: one is kept under home."
+    )
     api_rate_per_min: int = Field(
         6000, ge=0, description="Requests a minute of one API key; 0: no limit, also for guesses."
     )
+    streams: int = Field(32, ge=0, description="Live calls that one HTTP door takes at once.")
+    tenant_streams: int = Field(16, ge=0, description="Of those, the most of one tenant.")
+    stream_grace_s: float = Field(20.0, ge=0, description="A live call that broke off may go on within this time.")
     api_docs: bool = Field(default=False, description="Whether the HTTP door shows a page that explores it, at /docs.")
 
     failpoint: str = Field("", description="Where tests make workers fail, see workers/failpoints.py.")
@@ -180,7 +190,7 @@ def read_settings(**overrides: object) -> Settings:
         first = error.errors()[0]
         variable = f"VOXQUEUE_{str(first['loc'][0]).upper()}"
         # A URL may hold a password.
-        shown = "" if variable.endswith(("_URL", "_KEY", "_SERVER")) else f"={first['input']!r}"
+        shown = "" if variable.endswith(("_URL", "_KEY", "_SERVER", "_SECRET")) else f"={first['input']!r}"
         message = f"{variable}{shown}: {str(first['msg']).removeprefix('Value error, ')}"
         raise ConfigurationError(message) from error
 
@@ -188,7 +198,7 @@ def read_settings(**overrides: object) -> Settings:
 def environment_of(chosen: Settings) -> dict[str, str]:
     """The environment of a process that is to read these settings: this one's, with every setting spelled out."""
     spelled = {
-        f"VOXQUEUE_{name.upper()}": str(value)
+        f"VOXQUEUE_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         for name, value in chosen.model_dump().items()
         if value is not None or Settings.model_fields[name].default is not None
     }

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from celery.signals import setup_logging, worker_process_init, worker_ready, worker_shutting_down
+from threadpoolctl import threadpool_limits
 
 from workers import log
 from workers.handover import Patience, listen
@@ -22,6 +23,12 @@ def configure_logging(**_signal: Any) -> None:
 @cache
 def _patience() -> Patience:
     return Patience(settings().shutdown_s)
+
+
+@worker_process_init.connect
+def compute_on_one_core(**_signal: Any) -> None:
+    """There is a process a core; threads of each on all cores, as BLAS starts them, would stand in each other's way."""
+    threadpool_limits(1, user_api="blas")
 
 
 @worker_process_init.connect

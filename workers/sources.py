@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 from urllib.parse import unquote, urlsplit
@@ -27,6 +27,7 @@ LINK: Final = "link"
 """Begins the name of an artifact that holds a URL instead of a recording."""
 _PIECE_BYTES: Final = 1 << 20
 _REMOTE: Final = re.compile(r"(https?|s3)://", re.IGNORECASE)
+_PACKETS: Final = re.compile(r"(rtsps?|rtp)://", re.IGNORECASE)
 _LONGEST_PAUSE_S: Final = 30.0
 _UNNAMED: Final = "recording"
 
@@ -97,7 +98,17 @@ def fetched(url: str, settings: Settings) -> Iterator[Iterator[bytes]]:
 
 @contextmanager
 def live(source: str, settings: Settings) -> Iterator[Iterator[bytes]]:
-    """The bytes of a stream as they arrive: a URL that goes on for ever, or a file; raises as `opened` does."""
+    """The bytes of a stream as they arrive: a URL that goes on for ever, or a file; raises as `opened` does.
+
+    Addresses of RTSP and RTP are asked as they are: they are for whoever types them, never for a caller of a service.
+    """
+    if _PACKETS.match(source):
+        # It comes with FFmpeg, which no door needs.
+        from workers.rtp import received  # noqa: PLC0415
+
+        with closing(received(source, _LONGEST_PAUSE_S)) as pieces:
+            yield pieces
+        return
     if source.lower().startswith("http"):
         limits = Limits(sys.maxsize, math.inf, idle_s=_LONGEST_PAUSE_S)
         with Outbound(policy_of(settings)).get(source, limits) as body:

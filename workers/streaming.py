@@ -8,7 +8,7 @@ import io
 import logging
 import time
 import wave
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final
 from uuid import uuid4
@@ -40,10 +40,24 @@ def feed(
     """
     safe = _UntilError(chunks)
     for number, piece in enumerate(cut_stream(safe, options.preprocess)):
-        start_s = session.duration_s + piece.start_s
-        place = NewPiece(session.id, session.pieces + number, start_s, start_s + piece.duration_s)
-        yield place, _add(client, place, piece, _options_of(piece, options))
+        began_s = session.duration_s
+        start_s, settled_s = began_s + piece.start_s, began_s + piece.settled_s
+        place = NewPiece(session.id, session.pieces + number, start_s, start_s + piece.duration_s, settled_s)
+        details: JobDetails = {"file_name": f"{place.position:05}.wav", "tenant": session.tenant}
+        job_id = str(uuid4())
+        recording = wav_of(piece)
+        _insist(partial(client.enqueue_piece, place, job_id, recording, _options_of(piece, options), **details))
+        yield place, job_id
     safe.check()
+
+
+def end(client: Client, session_id: str) -> None:
+    """Say that the call is over, however long the database is away.
+
+    Raises:
+        SessionNotFound: there is no such session.
+    """
+    _insist(partial(client.sessions.end, session_id))
 
 
 class _UntilError:
@@ -79,19 +93,16 @@ def _options_of(piece: Piece, options: JobOptions) -> JobOptions:
     return options.model_copy(update={"preprocess": given.model_copy(update=told)})
 
 
-def _add(client: Client, place: NewPiece, piece: Piece, options: JobOptions) -> str:
-    job_id, pause_s = str(uuid4()), _FIRST_PAUSE_S
-    details: JobDetails = {"file_name": f"{place.position:05}.wav"}
-    make = partial(client.enqueue_piece, place, job_id, wav_of(piece), options, **details)
+def _insist(act: Callable[[], None]) -> None:
+    """Do what may be done twice until it is done, however long the database or the store is away."""
+    pause_s = _FIRST_PAUSE_S
     while True:
         try:
-            make()
+            return act()
         except TransientError as error:
-            logger.warning("stream.waits", extra={"session": place.session_id, "detail": error.sentence})
+            logger.warning("stream.waits", extra={"detail": error.sentence})
             time.sleep(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
-        else:
-            return job_id
 
 
 def wav_of(piece: Piece) -> bytes:

@@ -1,5 +1,6 @@
 """What every step does around its own work: claim, hold, end. Here is the one place where any error is caught."""
 
+import errno
 import logging
 import threading
 import time
@@ -8,12 +9,13 @@ from typing import Self, TypeVar
 
 from celery.exceptions import Ignore
 
-from pipeline.errors import ArtifactDamaged, VoxqueueError
+from pipeline.errors import ArtifactDamaged, ResourceBusy, VoxqueueError
 from pipeline.stages import Step
 from pipeline.values import Stream
 from workers import log
 from workers.errors import Fenced
 from workers.handover import HANDS
+from workers.heart import HEART
 from workers.jobs import Lease
 from workers.jobs.results import Result
 from workers.runtime import Runtime
@@ -22,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 _PROGRESS_EVERY_S = 0.5
+# The machine is short of files, processes, memory or disk; what a step asks for may well be there a moment later.
+_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
+_NO_THREAD = "can't start new thread"
 
 
 class InternalError(VoxqueueError):
@@ -31,23 +36,21 @@ class InternalError(VoxqueueError):
 
 
 class Hold:
-    """A lease that is kept alive by a thread while the step works, and how far the step is."""
+    """A lease that is kept alive while the step works, and how far the step is."""
 
     def __init__(self, runtime: Runtime, lease: Lease) -> None:
         self.lease = lease
         self._runtime = runtime
         self._progress = 0.0
-        self._ended = threading.Event()
+        self._told = (0.0, time.monotonic())
         self._lost = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        HEART.add(self, min(_PROGRESS_EVERY_S, self._runtime.settings.heartbeat_s))
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self._ended.set()
-        self._thread.join()
+        HEART.remove(self)
 
     def progress(self, share: float) -> None:
         """Say how far the step is, 0 to 1; cheap, call it often.
@@ -68,25 +71,24 @@ class Hold:
             yield segment
             self.progress(segment.span.end_s / duration_s if duration_s else 1.0)  # type: ignore[attr-defined]
 
-    def _beat(self) -> None:
-        settings = self._runtime.settings
-        told, told_at = 0.0, time.monotonic()
-        while not self._ended.wait(min(_PROGRESS_EVERY_S, settings.heartbeat_s)):
-            waited_s = time.monotonic() - told_at
-            if self._progress == told and waited_s < settings.heartbeat_s:
-                continue
-            try:
-                self._runtime.jobs.heartbeat(self.lease, self._progress)
-            except Fenced:
+    def beat(self) -> bool:
+        """Tell the database, when it is time, that the step is worked on and how far it is; whether to go on so."""
+        settings, (told, told_at) = self._runtime.settings, self._told
+        waited_s = time.monotonic() - told_at
+        if self._progress == told and waited_s < settings.heartbeat_s:
+            return True
+        progress = self._progress
+        try:
+            self._runtime.jobs.heartbeat(self.lease, progress)
+        except Fenced:
+            self._lost.set()
+        except VoxqueueError:
+            # The database is away: another worker may hold the step by the time the lease is over.
+            if waited_s > settings.lease_s:
                 self._lost.set()
-                return
-            except VoxqueueError:
-                # The database is away: another worker may hold the step by the time the lease is over.
-                if waited_s > settings.lease_s:
-                    self._lost.set()
-                    return
-                continue
-            told, told_at = self._progress, time.monotonic()
+        else:
+            self._told = (progress, time.monotonic())
+        return not self._lost.is_set()
 
 
 Work = Callable[[Runtime, Hold], Result]
@@ -100,18 +102,22 @@ def run_step(runtime: Runtime, step: Step, job_id: str, work: Work) -> None:
             dispatcher, goes on with it.
     """
     lease = HANDS.take(lambda: runtime.jobs.claim(step, job_id, runtime.worker_name))
-    if lease is not None:
-        try:
-            runtime.reach("claim.after_commit", step)
-            with log.bound(job=lease.job_id, step=str(step), attempt=lease.fence):
-                _run(runtime, lease, work)
-        finally:
-            HANDS.let_go()
-    if not runtime.jobs.is_done(job_id, step):
+    is_done = lease is not None and run_leased(runtime, lease, work) and lease.job_id == job_id
+    if not is_done and not runtime.jobs.is_done(job_id, step):
         raise Ignore
 
 
-def _run(runtime: Runtime, lease: Lease, work: Work) -> None:
+def run_leased(runtime: Runtime, lease: Lease, work: Work) -> bool:
+    """Run one step that was taken into hands: do `work`, end it, let it go. Whether it is done."""
+    try:
+        runtime.reach("claim.after_commit", lease.step)
+        with log.bound(job=lease.job_id, step=str(lease.step), attempt=lease.fence):
+            return _run(runtime, lease, work)
+    finally:
+        HANDS.let_go(lease)
+
+
+def _run(runtime: Runtime, lease: Lease, work: Work) -> bool:
     started_at = time.monotonic()
     logger.info("step.started")
     try:
@@ -127,11 +133,24 @@ def _run(runtime: Runtime, lease: Lease, work: Work) -> None:
     except VoxqueueError as error:
         _fail(runtime, lease, error)
     except Exception as error:
+        if _is_shortage(error):
+            _fail(runtime, lease, ResourceBusy(str(error)))
+            return False
         # What nobody foresaw is a defect: the job fails with a code that tells the user nothing private, the log tells
         # us everything, and Celery sees the task fail.
         logger.exception("step.crashed")
         _fail(runtime, lease, InternalError(type(error).__name__))
         raise
+    else:
+        return True
+    return False
+
+
+def _is_shortage(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _SHORTAGES
+    # Python has no class of its own for a thread that the system refuses.
+    return isinstance(error, RuntimeError) and str(error) == _NO_THREAD
 
 
 def _fail(runtime: Runtime, lease: Lease, error: VoxqueueError) -> None:

@@ -17,17 +17,16 @@ from pipeline.errors import VoxqueueError
 from pipeline.options import JobOptions
 from pipeline.render import OutputFormat
 from workers.client import Client
-from workers.errors import FileNotReadable, FileNotWritable
+from workers.errors import FileNotReadable, FileNotWritable, IdempotencyConflict
 from workers.jobs import JobStatus
-from workers.jobs.listing import Wanted
 from workers.patterns import NamePattern
+from workers.remote import RemoteClient
 from workers.states import JobState
 
 logger = logging.getLogger(__name__)
 
 _UNFINISHED: Final = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart", ".swp")
 _LONGEST_ID: Final = 255
-_PAGE: Final = 200
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ _Look = tuple[int, int]
 class Watcher:
     """Looks at a folder as often as it is asked to."""
 
-    def __init__(self, client: Client, watched: Watched) -> None:
+    def __init__(self, client: Client | RemoteClient, watched: Watched) -> None:
         if not watched.folder.is_dir():
             raise FileNotReadable(f"{watched.folder} is no folder")
         self._client = client
@@ -116,6 +115,10 @@ class Watcher:
         name = _text(path.relative_to(self._watched.folder).as_posix())
         try:
             job = self._enqueue(path, name, look)
+        except IdempotencyConflict:
+            # A server has it, handed in with other options.
+            self._settle(path, look)
+            return
         except VoxqueueError as error:
             if error.retryable:
                 logger.warning("watch.waits", extra={"detail": error.code})
@@ -136,7 +139,8 @@ class Watcher:
 
     def _enqueue(self, path: Path, name: str, look: _Look) -> JobStatus:
         key = f"watch:{hashlib.sha256(f'{self._watched.tag}/{name}/{look}'.encode()).hexdigest()}"
-        earlier = self._client.runtime.jobs.find(key)
+        # A server is sent the recording again, and answers with the job that it knows by this key.
+        earlier = self._client.runtime.jobs.find(key) if isinstance(self._client, Client) else None
         if earlier is not None:
             return earlier
         details: dict[str, Any] = {
@@ -151,16 +155,11 @@ class Watcher:
     def _unwritten(self) -> dict[str, str]:
         """Jobs of this folder, from earlier runs, whose transcript is not where it should be."""
         found: dict[str, str] = {}
-        cursor = None
-        while True:
-            page = self._client.runtime.jobs.page(Wanted(tag=self._watched.tag, limit=_PAGE, cursor=cursor))
-            for job in page.jobs:
-                name = job.external_id or job.file_name
-                if not job.is_final or (job.state is JobState.COMPLETED and not self._target(name).exists()):
-                    found[job.id] = name
-            cursor = page.next_cursor
-            if cursor is None:
-                return found
+        for job in self._client.tagged(self._watched.tag):
+            name = job.external_id or job.file_name
+            if not job.is_final or (job.state is JobState.COMPLETED and not self._target(name).exists()):
+                found[job.id] = name
+        return found
 
     def _target(self, name: str) -> Path:
         assert self._watched.out is not None

@@ -9,11 +9,19 @@ import typer
 
 from pipeline.format.lines import READABLE, FormattedLine, Part, format_line
 from workers.cli.jobs import AsJson
+from workers.cli.wording import MaskProfanity, RemoveFillers, Replace, wording
+from workers.client import check_options
 
 Only = Annotated[Part | None, typer.Option(help="Do this part alone; redaction is done by itself only.")]
 
 
-def format_words(only: Only = None, as_json: AsJson = False) -> None:
+def format_words(
+    only: Only = None,
+    as_json: AsJson = False,
+    mask_profanity: MaskProfanity = False,
+    remove_fillers: RemoveFillers = False,
+    replace: Replace = None,
+) -> None:
     """Read raw words on standard input, a line a sentence, and print each line as it is written.
 
     --json prints {"text", "tokens", "spans": [{"start", "end", "spoken", "written", "kind"}]} a line; a span is the
@@ -22,8 +30,9 @@ def format_words(only: Only = None, as_json: AsJson = False) -> None:
         echo "it costs nineteen dollars and ninety nine cents" | voxqueue format --only numbers
     """
     parts = READABLE if only is None else (only,)
+    options = check_options({"format": wording(mask_profanity, remove_fillers, replace)}).format
     for line in sys.stdin:
-        formatted = format_line(line, parts)
+        formatted = format_line(line, parts, options)
         print(_document(formatted) if as_json else formatted.text)
 
 

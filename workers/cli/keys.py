@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from workers.cli.jobs import AsJson
+from workers.cli.remote import open_door
 from workers.cli.session import open_client
 from workers.cli.tables import print_json, print_table
-from workers.jobs import usage as usage_report
 from workers.jobs.keys import DEFAULT_SCOPES, ApiKey, ApiKeys
 from workers.states import Scope
 
@@ -85,8 +85,8 @@ def usage(
     """
     start = since.replace(tzinfo=UTC).timestamp() if since else 0.0
     end = until.replace(tzinfo=UTC).timestamp() if until else None
-    with open_client() as client, client.runtime.database.read() as connection:
-        rows = usage_report.report(connection, tenant, start, end)
+    with open_door() as client:
+        rows = client.usage(tenant, start, end)
     if as_json:
         print_json([asdict(row) for row in rows])
         return

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,12 +13,12 @@ from pydantic import TypeAdapter
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.errors import VoxqueueError
+from pipeline.errors import InputError, VoxqueueError
 from pipeline.options import PreprocessOptions
 from pipeline.preflight import ChannelReport, Preflight, Severity, SoundMark
 from workers.cli.outcome import exit_status
 from workers.cli.sources import check_readable
-from workers.cli.tables import print_table, write_bytes
+from workers.cli.tables import print_table, recording_of, write_bytes
 from workers.cli.transcribe import Channels, Encoding, Roles, SampleRate, split_roles
 from workers.client import check_options
 
@@ -101,10 +102,14 @@ def _print_json(file: Path, report: Preflight) -> None:
 
 def _print_error(file: Path, error: VoxqueueError, *, as_json: bool) -> None:
     sentence = " ".join(error.sentence.split())
+    report = asdict(error.report) if isinstance(error, InputError) and error.report else {}
     if as_json:
-        print(json.dumps({"file": str(file), "error": {"code": error.code, "message": sentence}}, ensure_ascii=False))
+        told = {"file": str(file), "error": {"code": error.code, "message": sentence}, **report}
+        print(json.dumps(told, ensure_ascii=False))
         return
     print(f"error {error.code}: {file}: {sentence}", file=sys.stderr)
+    if report:
+        print(recording_of(report), file=sys.stderr)
 
 
 def _print_report(file: Path, report: Preflight) -> None:

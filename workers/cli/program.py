@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from pipeline.errors import VoxqueueError
 from workers.cli import (
+    batches,
     doors,
     formatting,
     jobs,
@@ -26,6 +27,7 @@ from workers.cli import (
     stream,
     transcribe,
     upkeep,
+    vocabulary,
     watch,
     webhooks,
 )
@@ -36,7 +38,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the trace o
 
 Server = Annotated[
     str | None,
-    typer.Option(help="URL of a server: submit, transcribe, status, result, list, cancel, retry, redecode go there."),
+    typer.Option(help=f"URL of a server that does it, or VOXQUEUE_SERVER: {', '.join(sorted(REMOTE))}."),
 ]
 Key = Annotated[str | None, typer.Option(help="API key for it; better in VOXQUEUE_KEY, which `ps` does not show.")]
 
@@ -74,6 +76,7 @@ app.command()(jobs.result)
 app.command("list")(jobs.list_jobs)
 app.command()(jobs.cancel)
 app.command()(jobs.retry)
+app.command()(batches.batch)
 app.command()(upkeep.delete)
 app.command()(jobs.redecode)
 app.command()(watch.watch)
@@ -91,6 +94,7 @@ app.add_typer(keys.app, name="keys")
 app.command("format")(formatting.format_words)
 app.add_typer(language.app, name="lm")
 app.command()(showcase.demo)
+app.add_typer(vocabulary.app, name="vocabulary")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(quarantine.app, name="quarantine")
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import typer
 
-from workers.cli.session import WorkingSession
+from workers.cli.remote import working_session
 from workers.cli.stream import transcribe_live, until_interrupted
 from workers.cli.transcribe import Hotwords, Roles, recording_options, split_roles
 from workers.client import check_options
@@ -40,7 +40,7 @@ def record_from(
     declared = recording_options(hotword, "pcm_s16le", microphone.sample_rate_hz, microphone.channels)
     options = check_options(declared, split_roles(roles))
     # Before anything is started, since there may be no microphone.
-    with opened(microphone) as blocks, WorkingSession() as working:
+    with opened(microphone) as blocks, working_session() as working:
         session_id = working.client.sessions.open(NewSession(str(uuid4()), "microphone"))
         print(f"session {session_id}", file=sys.stderr, flush=True)
         transcribe_live(working, session_id, until_interrupted(at_most(blocks, microphone, seconds)), options)

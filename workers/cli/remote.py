@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Self
 
+from pipeline.options import JobOptions
 from workers.cli.session import WorkingSession, open_client
 from workers.client import Client
 from workers.jobs import JobStatus
@@ -15,7 +16,10 @@ from workers.settings import Settings, settings
 
 AnyClient = Client | RemoteClient
 
-REMOTE = frozenset({"submit", "transcribe", "status", "result", "list", "cancel", "retry", "redecode"})
+REMOTE = frozenset(
+    {"submit", "transcribe", "status", "result", "list", "cancel", "retry", "redecode", "batch", "delete"}
+    | {"stream", "record", "session", "watch", "usage", "vocabulary", "webhooks"}
+)
 """The commands that can work with a server."""
 
 _LOOK_S = 1.0
@@ -44,7 +48,7 @@ def open_door() -> Iterator[AnyClient]:
         yield remote
 
 
-def working_session() -> "WorkingSession | RemoteSession":
+def working_session() -> "AnyWorkingSession":
     """A session with the server that was named, or with the services of this machine, started where none run."""
     chosen = _chosen()
     return RemoteSession(_remote(chosen)) if chosen.server else WorkingSession(chosen)
@@ -61,6 +65,15 @@ class RemoteSession:
 
     def __exit__(self, *_exception: object) -> None:
         self.client.close()
+
+    def keep_working(self) -> None:
+        """Nothing: the server has workers of its own."""
+
+    def feed(self, session_id: str, chunks: Iterable[bytes], options: JobOptions) -> None:
+        """Send what arrives in `chunks` to a session, see `workers.sending.send`."""
+        from workers.sending import send  # noqa: PLC0415  # no other command opens a WebSocket
+
+        send(self.client, session_id, chunks, options)
 
     def watch(self, job_ids: Iterable[str]) -> Iterator[JobStatus]:
         """The jobs again and again, each until it has ended: one as the server tells of it, many at a gentle pace.
@@ -98,6 +111,9 @@ class RemoteSession:
             if job.is_final:
                 return
         yield self.client.wait(job_id)
+
+
+AnyWorkingSession = WorkingSession | RemoteSession
 
 
 def _chosen() -> Settings:

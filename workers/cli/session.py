@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
+from pipeline.options import JobOptions
 from pipeline.stages import STEPS
 from workers.client import Client
 from workers.db.migrate import prepare
@@ -64,6 +65,13 @@ class WorkingSession:
         self._stack = stack
         if self.settings.broker_url:
             print("No worker answers: this command starts its own while it runs.", file=sys.stderr)
+
+    def feed(self, session_id: str, chunks: Iterable[bytes], options: JobOptions) -> None:
+        """Make what arrives in `chunks` the next pieces of a session, see `workers.streaming.feed`."""
+        from workers.streaming import feed  # noqa: PLC0415  # only here speech is detected
+
+        for _place, _job_id in feed(self.client, self.client.sessions.status(session_id), chunks, options):
+            self.keep_working()
 
     def watch(self, job_ids: Iterable[str]) -> Iterator[JobStatus]:
         """The jobs again and again, each until it has ended, at a pace that a person can follow.

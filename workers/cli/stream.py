@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, cast
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ import typer
 
 from pipeline.errors import InputError
 from pipeline.options import JobOptions
-from workers.cli.session import WorkingSession
+from workers.cli.remote import AnyWorkingSession, working_session
 from workers.cli.sessions import follow_session, print_piece
 from workers.cli.sources import STANDARD_INPUT, standard_input
 from workers.cli.transcribe import Channels, Encoding, Hotwords, Roles, SampleRate, recording_options, split_roles
@@ -29,7 +30,7 @@ _LOOK_S = 0.5
 
 
 def stream(  # noqa: PLR0913, PLR0917  # each is an option of the command line
-    source: Annotated[str, typer.Argument(help="The https:// address of an audio stream, or - for standard input.")],
+    source: Annotated[str, typer.Argument(help="An https://, rtsp:// or rtp:// address, or - for standard input.")],
     session_id: Annotated[
         str, typer.Option("--session", help="Go on with this session, as after a crash; else a new one is made.")
     ] = "",
@@ -49,11 +50,13 @@ def stream(  # noqa: PLR0913, PLR0917  # each is an option of the command line
 
         voxqueue stream https://radio.example/live.mp3
 
+        voxqueue stream rtp://0.0.0.0:5004
+
         arecord -f S16_LE -r 16000 | voxqueue stream -
     """
     options = recording_options(hotword, encoding, sample_rate, channels)
     options = check_options(_with_segments(options, max_segment), split_roles(roles))
-    with WorkingSession() as working, arriving(source, settings()) as chunks:
+    with working_session() as working, arriving(source, settings()) as chunks:
         sessions = working.client.sessions
         name = "stdin" if source == STANDARD_INPUT else name_of(source)
         session = sessions.status(session_id or sessions.open(NewSession(str(uuid4()), name)))
@@ -61,16 +64,15 @@ def stream(  # noqa: PLR0913, PLR0917  # each is an option of the command line
         transcribe_live(working, session.id, until_interrupted(chunks), options)
 
 
-def transcribe_live(working: WorkingSession, session_id: str, chunks: Iterator[bytes], options: JobOptions) -> None:
+def transcribe_live(working: AnyWorkingSession, session_id: str, chunks: Iterator[bytes], options: JobOptions) -> None:
     """Feed the session with `chunks`, end it, and print its transcript until the last piece is done."""
-    from workers.streaming import feed  # noqa: PLC0415  # only here speech is detected
-
     client = working.client
-    reader = threading.Thread(target=follow_session, args=(client, session_id, print_piece), daemon=True)
+    reader = threading.Thread(
+        target=follow_session, args=(client, session_id, partial(print_piece, client)), daemon=True
+    )
     reader.start()
     try:
-        for _place, _job_id in feed(client, client.sessions.status(session_id), chunks, options):
-            working.keep_working()
+        working.feed(session_id, chunks, options)
     except InputError:
         client.sessions.end(session_id)
         raise

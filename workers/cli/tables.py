@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -76,7 +76,19 @@ def print_job(job: JobStatus) -> None:
     print(f"{job.id}  {job.file_name}  {job.state}  {job.progress:.0%}")
     if job.error_code:
         print(f"{job.error_code}: {job.error_message}")
+    if job.report:
+        print_table(Text(recording_of(job.report)))
     print_table(table)
+
+
+def recording_of(report: Mapping[str, Any]) -> str:
+    """What is known of a recording that can't be used, in lines."""
+    facts = [str(report[name]) for name in ("container", "codec") if report[name]]
+    if report["sample_rate_hz"]:
+        facts += [f"{report['sample_rate_hz']} Hz", f"{report['channel_count']} channel(s)"]
+    facts.append(f"{report['duration_s']:.1f} s decoded")
+    advice = [f"{finding['severity']} {finding['code']} {finding['advice']}" for finding in report["findings"]]
+    return "\n".join([", ".join(facts), *advice])
 
 
 def _seconds(start: float | None, end: float | None) -> str:

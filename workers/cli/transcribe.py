@@ -1,23 +1,32 @@
 """`voxqueue transcribe`: recordings in, transcripts out."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
-from pipeline.options import JobOptions
-from pipeline.render import OutputFormat
+from pipeline.options import CaptionOptions, JobOptions, Style
+from pipeline.render import OUTPUT_FORMATS, OutputFormat
+from pipeline.render.cues import USUAL
+from workers.cli.captions import CharactersPerS, LineCharacters, Lines, caption_options
 from workers.cli.outcome import Exit, exit_status_of
 from workers.cli.progress import make_progress
+from workers.cli.redaction import Redact, RedactStyle, with_redaction
 from workers.cli.remote import AnyClient, working_session
 from workers.cli.sources import source_of
 from workers.cli.tables import write_file
+from workers.cli.wording import MaskProfanity, RemoveFillers, Replace, wording
 from workers.client import check_options
 from workers.jobs import JobStatus
 from workers.states import JobState
 
-SUFFIXES = {"json": ".json", "text": ".txt", "srt": ".srt", "vtt": ".vtt"}
+SUFFIXES: dict[OutputFormat, str] = {name: f".{name}" for name in OUTPUT_FORMATS} | {
+    "text": ".txt",
+    "markdown": ".md",
+    "textgrid": ".TextGrid",
+}
 
 Files = Annotated[
     list[str],
@@ -26,9 +35,14 @@ Files = Annotated[
         "addresses, or - for standard input."
     ),
 ]
-Format = Annotated[str, typer.Option("--format", help="text, json, srt or vtt.")]
+Format = Annotated[str, typer.Option("--format", help=f"{', '.join(OUTPUT_FORMATS)}.")]
 Roles = Annotated[str, typer.Option("--roles", help="Who speaks on channel 0, 1, ...: agent,customer.")]
-Hotwords = Annotated[list[str] | None, typer.Option("--hotword", help="A name or term to expect; may be repeated.")]
+Hotwords = Annotated[
+    list[str] | None, typer.Option("--hotword", help="A name or term to expect, or NAME=HEARD,...; repeatable.")
+]
+NBestCount = Annotated[
+    int | None, typer.Option("--n-best", min=1, max=20, help="List so many readings of each stretch in the JSON.")
+]
 
 _HEADERLESS = "A file without a header"
 Encoding = Annotated[
@@ -57,6 +71,15 @@ def transcribe(  # noqa: PLR0913, PLR0917  # each is an option of the command li
     encoding: Encoding = None,
     sample_rate: SampleRate = None,
     channels: Channels = None,
+    redact: Redact = None,
+    redact_style: RedactStyle = Style.LABEL,
+    mask_profanity: MaskProfanity = False,
+    remove_fillers: RemoveFillers = False,
+    replace: Replace = None,
+    n_best: NBestCount = None,
+    line_characters: LineCharacters = None,
+    lines: Lines = None,
+    characters_per_s: CharactersPerS = None,
 ) -> None:
     """Transcribe recordings and print the transcripts.
 
@@ -73,7 +96,10 @@ def transcribe(  # noqa: PLR0913, PLR0917  # each is an option of the command li
     """
     chosen = check_format("json" if as_json else output_format)
     names = split_roles(roles)
-    options = recording_options(hotword, encoding, sample_rate, channels)
+    captions = caption_options(line_characters, lines, characters_per_s)
+    words = wording(mask_profanity, remove_fillers, replace)
+    options = with_n_best(recording_options(hotword, encoding, sample_rate, channels, words), n_best)
+    options = with_redaction(options, redact, redact_style, audio=False)
     sources = [source_of(file) for file in files]
     paths = [out / f"{Path(each.name).stem}{SUFFIXES[chosen]}" if out else None for each in sources]
     if out and len(set(paths)) < len(paths):
@@ -87,18 +113,24 @@ def transcribe(  # noqa: PLR0913, PLR0917  # each is an option of the command li
                 jobs[job.id] = job
         ended = [jobs[each.id] for each in made]
         for path, job in zip(paths, ended, strict=True):
-            deliver(session.client, job, chosen, path)
+            deliver(session.client, job, chosen, path, captions)
     status = max(map(exit_status_of, ended))
     if status is not Exit.OK:
         raise typer.Exit(status)
 
 
-def deliver(client: AnyClient, job: JobStatus, output_format: OutputFormat, path: Path | None) -> None:
+def deliver(
+    client: AnyClient,
+    job: JobStatus,
+    output_format: OutputFormat,
+    path: Path | None,
+    captions: CaptionOptions = USUAL,
+) -> None:
     """Print the transcript of a job that has ended, or write it and print its path; print why there is none."""
     if job.state is not JobState.COMPLETED:
         print(f"error {job.error_code or job.state.upper()}: {job.file_name}: {job.error_message}", file=sys.stderr)
         return
-    text = client.rendered(job.id, output_format)
+    text = client.rendered(job.id, output_format, captions=captions)
     if path is None:
         sys.stdout.write(text)
         return
@@ -120,12 +152,34 @@ def split_roles(text: str) -> tuple[str | None, ...]:
 
 
 def recording_options(
-    hotword: list[str] | None, encoding: str | None, sample_rate: int | None, channels: int | None
+    hotword: list[str] | None,
+    encoding: str | None,
+    sample_rate: int | None,
+    channels: int | None,
+    words: Mapping[str, Any] | None = None,
 ) -> JobOptions:
-    """The options of a job as the command line gives them.
+    """The options of a job as the command line gives them; `words` are those of the format step.
 
     Raises:
         InvalidOptions: they contradict each other or are out of range.
     """
     declared = {"encoding": encoding, "sample_rate_hz": sample_rate, "channels": channels}
-    return check_options({"preprocess": declared, "decode": {"hotwords": tuple(hotword or ())}})
+    return check_options({"preprocess": declared, "decode": {"hotwords": expected(hotword)}, "format": words or {}})
+
+
+def with_n_best(options: JobOptions, n_best: int | None) -> JobOptions:
+    """`options` with so many readings of each stretch, looked for and listed; None: as they are."""
+    if n_best is None:
+        return options
+    looked_for = options.inference.model_copy(update={"n_best": n_best})
+    listed = options.decode.model_copy(update={"n_best": n_best})
+    return options.model_copy(update={"inference": looked_for, "decode": listed})
+
+
+def expected(hotwords: list[str] | None) -> tuple[str | dict[str, Any], ...]:
+    """Hotwords of the command line: a text as it is written, and after `=` what it sounds like."""
+    parts = [hotword.partition("=") for hotword in hotwords or ()]
+    return tuple(
+        {"text": text, "sounds_like": tuple(each.strip() for each in heard.split(","))} if heard else text
+        for text, _, heard in parts
+    )

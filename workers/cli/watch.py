@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from workers.cli.session import WorkingSession
+from workers.cli.remote import working_session
 from workers.cli.transcribe import (
     SUFFIXES,
     Channels,
@@ -46,7 +46,8 @@ def watch(  # noqa: PLR0913, PLR0917  # each is an option of the command line
 ) -> None:
     """Transcribe every recording that is put into a folder, each once, until Ctrl-C.
 
-    What was taken is remembered in the database: a watcher that was killed loses nothing and takes nothing twice.
+    What was taken is remembered in the database, or by the server: a watcher that was killed loses nothing and takes
+    nothing twice.
 
         voxqueue watch /var/spool/asterisk/monitor --pattern '{queue}-{caller}-{date:%Y%m%d-%H%M%S}.wav'
 
@@ -57,7 +58,7 @@ def watch(  # noqa: PLR0913, PLR0917  # each is an option of the command line
     if not folder.is_dir():
         raise FileNotReadable(f"{folder} is no folder")
     watched = Watched(folder, options, _pattern(pattern), settle, done, out, chosen, SUFFIXES[chosen])
-    with WorkingSession() as session, suppress(KeyboardInterrupt):
+    with working_session() as session, suppress(KeyboardInterrupt):
         watcher = Watcher(session.client, watched)
         while True:
             for seen in watcher.look(time.monotonic()):

@@ -8,8 +8,9 @@ import typer
 from rich.table import Column, Table
 
 from workers.cli.jobs import AsJson
-from workers.cli.session import open_client
+from workers.cli.remote import open_door
 from workers.cli.tables import print_json, print_table
+from workers.client import Client
 from workers.jobs.delivery_log import Delivery, DeliveryFilter
 from workers.jobs.endpoints import Endpoint
 from workers.jobs.outbox import KINDS
@@ -23,7 +24,7 @@ app = typer.Typer(
 
 EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT", help="An id, as `webhooks list` prints it.")]
 DeliveryId = Annotated[str, typer.Argument(metavar="DELIVERY", help="An id, as `webhooks deliveries` prints it.")]
-Tenant = Annotated[str, typer.Option(help="Whose jobs.")]
+Tenant = Annotated[str | None, typer.Option(help="Whose jobs; default: `default`, or that of the API key.")]
 _ID_WIDTH = 36
 
 
@@ -31,24 +32,25 @@ _ID_WIDTH = 36
 def add(
     url: Annotated[str, typer.Argument(help="https://, on a public host or one that VOXQUEUE_OUTBOUND_ALLOW names.")],
     event: Annotated[list[str] | None, typer.Option(help=f"May be repeated; default all: {', '.join(KINDS)}")] = None,
-    tenant: Tenant = "default",
+    tenant: Tenant = None,
     as_json: AsJson = False,
 ) -> None:
     """Send the events of a tenant's jobs to a URL; prints the endpoint's id and the secret that signs them.
 
     voxqueue webhooks add https://app.example/hooks --event transcription.job.completed
     """
-    with open_client() as client:
-        checked = str(policy_of(client.settings).check(url))
-        endpoint, secret = client.runtime.webhooks.add(checked, event or (), tenant)
+    with open_door() as client:
+        # A server knows best where it may send.
+        checked = str(policy_of(client.settings).check(url)) if isinstance(client, Client) else url
+        endpoint, secret = client.webhooks.add(checked, event or (), **_named(tenant))
     _print_secret(endpoint, secret, as_json=as_json)
 
 
 @app.command("list")
 def list_endpoints(as_json: AsJson = False) -> None:
     """List the endpoints; one without a URL stands for the callback URLs of jobs."""
-    with open_client() as client:
-        endpoints = client.runtime.webhooks.endpoints()
+    with open_door() as client:
+        endpoints = client.webhooks.endpoints()
     if as_json:
         print_json([asdict(each) for each in endpoints])
         return
@@ -61,10 +63,10 @@ def list_endpoints(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def secret(tenant: Tenant = "default") -> None:
+def secret(tenant: Tenant = None) -> None:
     """Print the secret that signs what goes to the callback URLs of a tenant's jobs."""
-    with open_client() as client:
-        print(client.runtime.webhooks.callback_secret(tenant))
+    with open_door() as client:
+        print(client.webhooks.callback_secret(**_named(tenant)))
 
 
 @app.command()
@@ -74,37 +76,37 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Make a new secret for an endpoint and print it."""
-    with open_client() as client:
-        endpoint, made = client.runtime.webhooks.rotate(endpoint_id, overlap_s=3600 * overlap)
+    with open_door() as client:
+        endpoint, made = client.webhooks.rotate(endpoint_id, overlap_s=3600 * overlap)
     _print_secret(endpoint, made, as_json=as_json)
 
 
 @app.command()
 def enable(endpoint_id: EndpointId) -> None:
     """Send to an endpoint again that was disabled, by `disable` or because it said that it is gone."""
-    with open_client() as client:
-        client.runtime.webhooks.switch(endpoint_id, on=True)
+    with open_door() as client:
+        client.webhooks.switch(endpoint_id, on=True)
 
 
 @app.command()
 def disable(endpoint_id: EndpointId) -> None:
     """Send nothing more to an endpoint, and give up what waits for it."""
-    with open_client() as client:
-        client.runtime.webhooks.switch(endpoint_id, on=False)
+    with open_door() as client:
+        client.webhooks.switch(endpoint_id, on=False)
 
 
 @app.command()
 def remove(endpoint_id: EndpointId) -> None:
     """Remove an endpoint and the log of what was sent to it."""
-    with open_client() as client:
-        client.runtime.webhooks.remove(endpoint_id)
+    with open_door() as client:
+        client.webhooks.remove(endpoint_id)
 
 
 @app.command("test")
 def fire_test(endpoint_id: EndpointId, as_json: AsJson = False) -> None:
     """Send a `webhook.test` event to an endpoint; a worker of the queue `deliver` must run."""
-    with open_client() as client:
-        delivery = client.runtime.webhooks.fire_test(endpoint_id)
+    with open_door() as client:
+        delivery = client.webhooks.fire_test(endpoint_id)
     print_json(asdict(delivery)) if as_json else print(delivery.id)
 
 
@@ -118,8 +120,8 @@ def deliveries(  # noqa: PLR0913, PLR0917  # each is an option of the command li
     as_json: AsJson = False,
 ) -> None:
     """List what was sent, the newest first."""
-    with open_client() as client:
-        webhooks = client.runtime.webhooks
+    with open_door() as client:
+        webhooks = client.webhooks
         chosen = DeliveryFilter(endpoint_id=endpoint, job_id=job, state=state, limit=limit)
         found = [webhooks.delivery(delivery_id)] if delivery_id else webhooks.deliveries(chosen)
     if as_json:
@@ -133,8 +135,12 @@ def deliveries(  # noqa: PLR0913, PLR0917  # each is an option of the command li
 @app.command()
 def replay(delivery_id: DeliveryId) -> None:
     """Send a delivery that has ended once more, with the same id and body."""
-    with open_client() as client:
-        client.runtime.webhooks.replay(delivery_id)
+    with open_door() as client:
+        client.webhooks.replay(delivery_id)
+
+
+def _named(tenant: str | None) -> dict[str, str]:
+    return {} if tenant is None else {"tenant": tenant}
 
 
 def _print_secret(endpoint: Endpoint, made: str, *, as_json: bool) -> None:

@@ -26,11 +26,11 @@ def prepare(database: Database, *, is_ours: bool) -> None:
     """Make a database ready for use: an empty one, and in any case our own, is brought to the newest revision.
 
     Raises:
-        ConfigurationError: a database that others look after is at another revision, or ours at one of a newer program.
+        ConfigurationError: a database that others look after is at an older revision, or ours at that of a newer one.
         DatabaseAway: it does not answer.
     """
     revision = current_revision(database)
-    if revision == head_revision():
+    if revision == head_revision() or (is_usable(revision) and not is_ours):
         return
     if revision is not None and not is_ours:
         message = f"the database is at revision {revision}, this program needs {head_revision()}: voxqueue migrate"
@@ -74,6 +74,15 @@ def current_revision(database: Database) -> str | None:
 def head_revision() -> str | None:
     """The newest revision of this code."""
     return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def is_usable(revision: str | None) -> bool:
+    """Whether this program can work with a database at `revision`: at its own newest, or at one of a newer program.
+
+    Migrations only add, so the programs of before go on, also those that are started again in the middle of a deploy.
+    """
+    older = {each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()} - {head_revision()}
+    return revision is not None and revision not in older
 
 
 def _run(engine: Engine, act: Callable[[Config], None]) -> None:

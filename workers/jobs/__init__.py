@@ -2,8 +2,8 @@
 
 `create` makes jobs if `admission` lets it, `lease` claims, holds and ends steps, `reap` takes lost steps back,
 `remake` sends a job back for an input that is lost, `control` cancels and retries, `removal` deletes what a job held,
-`history` appends what came, `usage` counts it, `queries` and `listing` read, `keys` says who may. `Jobs` is the door to
-all, `TenantJobs` that of one tenant.
+`history` appends what came, `usage` counts it, `queries` and `listing` read, `keys` says who may, `vocabularies` which
+words to expect. `Jobs` is the door to all, `TenantJobs` that of one tenant.
 """
 
 from workers.jobs.service import Jobs

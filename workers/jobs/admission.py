@@ -9,8 +9,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
 
 from workers.db.base import db_now
 from workers.db.tables import jobs
@@ -37,6 +39,11 @@ class Limits:
     tenant_audio_s: float = math.inf
     service_level_s: float = math.inf
     used_share: float = 1.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing but the disk is limited."""
+        return all(map(math.isinf, (self.tenant_jobs, self.tenant_bytes, self.tenant_audio_s, self.service_level_s)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,8 @@ def admit(connection: Connection, job: NewJob, gate: Gate) -> None:
         SystemFull: all tenants together do, or the store is full.
     """
     gate.check_disk()
+    if gate.limits.is_open:
+        return
     load = gate.load(connection)
     _admit_tenant(connection, job, gate.limits, load)
     if load.speed is None:
@@ -100,11 +109,7 @@ def admit(connection: Connection, job: NewJob, gate: Gate) -> None:
 
 
 def _admit_tenant(connection: Connection, job: NewJob, limits: Limits, load: Load) -> None:
-    number, size, audio_s = connection.execute(
-        select(func.count(), func.coalesce(func.sum(jobs.c.source_bytes), 0), func.coalesce(func.sum(_audio_s()), 0.0))
-        .select_from(jobs)
-        .where(jobs.c.tenant == job.tenant, jobs.c.state.in_(_IN_FLIGHT))
-    ).one()
+    number, size, audio_s = connection.execute(_in_flight(), {"of_tenant": job.tenant}).one()
     held = (
         ("jobs", number + 1, limits.tenant_jobs),
         ("bytes", int(size) + job.source.size_bytes, limits.tenant_bytes),
@@ -116,6 +121,15 @@ def _admit_tenant(connection: Connection, job: NewJob, limits: Limits, load: Loa
             over_s = float(audio_s) * (wanted - limit) / wanted
             wait_s = over_s / load.speed if load.speed else _UNKNOWN_WAIT_S
             raise QuotaExceeded(f"{number} jobs in flight; {limit:.0f} {unit} are allowed", _bounded(wait_s))
+
+
+@cache
+def _in_flight() -> Select[Any]:
+    return (
+        select(func.count(), func.coalesce(func.sum(jobs.c.source_bytes), 0), func.coalesce(func.sum(_audio_s()), 0.0))
+        .select_from(jobs)
+        .where(jobs.c.tenant == bindparam("of_tenant"), jobs.c.state.in_(_IN_FLIGHT))
+    )
 
 
 def measure(connection: Connection) -> Load:

@@ -6,8 +6,8 @@ from pipeline.stages import STEPS, Step, remaining
 from workers.db.base import db_now
 from workers.db.tables import artifacts, attempts, jobs, steps
 from workers.errors import JobDeleted, JobNotFound, NotAllowedInState
+from workers.jobs.endings import end_job
 from workers.jobs.history import record
-from workers.jobs.lease import end_job
 from workers.jobs.values import SOURCE
 from workers.states import JobState, Outcome, StepState, sources_of
 
@@ -72,6 +72,7 @@ def retry(connection: Connection, job_id: str, from_step: Step | None = None) ->
             ended_at=None,
             error_code=None,
             error_message=None,
+            report=None,
         )
     )
     is_start = steps.c.name == start

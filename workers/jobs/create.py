@@ -3,23 +3,38 @@
 import hashlib
 import json
 from dataclasses import asdict
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Insert,
+    Select,
+    bindparam,
+    insert,
+    literal,
+    null,
+    select,
+    union_all,
+)
 
-from pipeline.stages import STEPS
+from pipeline.stages import STEPS, Step
 from workers.db.base import db_now
-from workers.db.tables import artifacts, job_tags, jobs, steps
+from workers.db.tables import artifacts, events, job_tags, jobs, steps
 from workers.errors import IdempotencyConflict
+from workers.jobs import batches
 from workers.jobs.admission import Gate, admit, estimate_s
-from workers.jobs.history import record
-from workers.jobs.values import SOURCE, DataClass, Keep, NewJob
+from workers.jobs.cascade import Cascade
+from workers.jobs.inserting import insert_ignoring_in
+from workers.jobs.values import SOURCE, DataClass, Keep, NewJob, stored_options
 from workers.states import JobState, StepState
 
 
 def request_hash(job: NewJob) -> str:
     """Hash of what was asked for: the recording and the options, not the id."""
-    asked: list[object] = [job.source.sha256, job.options.model_dump(mode="json"), job.external_id, job.annotations]
+    asked: list[object] = [job.source.sha256, stored_options(job.options), job.external_id, job.annotations]
     if job.tags:
         asked.append(sorted(job.tags))
     if job.callback_url is not None:
@@ -30,100 +45,149 @@ def request_hash(job: NewJob) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def create(connection: Connection, job: NewJob, gate: Gate | None = None) -> str:
-    """Insert the job; return its id, or the id of the job that the same request made before.
+class Creating:
+    """The transaction that creates: one that repeats it finds what the first has made before it asks for room."""
 
-    Without a gate it is taken however much is in flight: a piece of a call that goes on can't be heard again.
+    __name__ = "create"
+
+    def __init__(self, job: NewJob, gate: Gate) -> None:
+        self._job = job
+        self._gate = gate
+        self._may_be_made = job.idempotency_key is not None
+
+    def __call__(self, connection: Connection) -> str:
+        """As `create`, if there is room.
+
+        Raises:
+            QuotaExceeded, SystemFull: too much is in flight; nothing was written.
+        """
+        earlier = _find_earlier(connection, self._job) if self._may_be_made else None
+        self._may_be_made = True
+        if earlier is not None:
+            return earlier
+        admit(connection, self._job, self._gate)
+        return create(connection, self._job)
+
+
+def create(connection: Connection, job: NewJob) -> str:
+    """Insert the job, however much is in flight; return its id, or the id of the job that the same request made before.
 
     Raises:
         IdempotencyConflict: the key was used for another request.
-        QuotaExceeded, SystemFull: too much is in flight; nothing was written.
     """
-    earlier = _find_earlier(connection, job)
-    if earlier is not None:
-        return earlier
-    if gate is not None:
-        admit(connection, job, gate)
-    now = db_now()
-    inserted = connection.execute(
-        insert_ignoring(connection, jobs)
-        .values(
-            id=job.id,
-            tenant=job.tenant,
-            state=JobState.QUEUED,
-            priority=job.priority,
-            version=1,
-            options=job.options.model_dump(mode="json"),
-            file_name=job.file_name,
-            external_id=job.external_id,
-            annotations=job.annotations,
-            idempotency_key=job.idempotency_key,
-            request_sha256=request_hash(job),
-            callback_url=job.callback_url,
-            created_at=now,
-            expires_at=None if job.expires_in_s is None else now + job.expires_in_s,
-            source_bytes=job.source.size_bytes,
-            estimated_s=estimate_s(job.source.size_bytes),
-            **{f"keep_{kind}_s": job.keep.own_seconds(kind) for kind in DataClass},
-        )
-        .returning(jobs.c.id)
-    ).first()
-    if inserted is None:
-        # Another transaction with the same request was quicker, and has committed: nothing was inserted because of it.
+    if _creating(connection.dialect.name).run(connection, _values_of(job)) is None:
+        # It was made before, or by another transaction with the same request: nothing was inserted because of it.
         return _find_earlier(connection, job) or job.id
-    _insert_steps(connection, job)
     if job.tags:
         connection.execute(insert(job_tags), [{"job_id": job.id, "tag": tag} for tag in sorted(job.tags)])
-    connection.execute(
-        insert(artifacts).values(
-            job_id=job.id,
-            step=SOURCE,
-            fence=0,
-            key=job.source.key,
-            sha256=job.source.sha256,
-            size_bytes=job.source.size_bytes,
-            created_at=now,
-        )
-    )
-    record(connection, job.id, "job.queued")
+    if job.batch is not None:
+        batches.add(connection, job.batch, job.id)
     return job.id
 
 
-def insert_ignoring(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that does nothing where its row is there already; a waiting one learns of it when the other commits."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    made: sqlite.Insert | postgresql.Insert = dialect.insert(table).on_conflict_do_nothing()
-    return made
+def _values_of(job: NewJob) -> dict[str, object]:
+    return {
+        "new_id": job.id,
+        "new_tenant": job.tenant,
+        "new_priority": job.priority,
+        "new_options": stored_options(job.options),
+        "new_file_name": job.file_name,
+        "new_external_id": job.external_id,
+        "new_annotations": job.annotations,
+        "new_idempotency_key": job.idempotency_key,
+        "new_request_sha256": request_hash(job),
+        "new_callback_url": job.callback_url,
+        "expires_in_s": job.expires_in_s,
+        "new_source_bytes": job.source.size_bytes,
+        "new_estimated_s": estimate_s(job.source.size_bytes),
+        **{f"new_keep_{kind}_s": job.keep.own_seconds(kind) for kind in DataClass},
+        "source_key": job.source.key,
+        "source_sha256": job.source.sha256,
+    }
 
 
-def _insert_steps(connection: Connection, job: NewJob) -> None:
-    for step in STEPS:
-        is_first = step is STEPS[0]
-        connection.execute(
-            insert(steps).values(
-                job_id=job.id,
-                name=step,
-                tenant=job.tenant,
-                priority=job.priority,
-                state=StepState.READY if is_first else StepState.BLOCKED,
-                ready_at=db_now() if is_first else None,
-                fence=0,
-                attempts=0,
-                crashes=0,
-                retries=0,
-                publishes=0,
-                progress=0.0,
-            )
-        )
+_GIVEN = (
+    "id",
+    "tenant",
+    "priority",
+    "options",
+    "file_name",
+    "external_id",
+    "annotations",
+    "idempotency_key",
+    "request_sha256",
+    "callback_url",
+    "source_bytes",
+    "estimated_s",
+    *(f"keep_{kind}_s" for kind in DataClass),
+)
+"""Columns of a job whose values are handed in, each under its name behind `new_`."""
+
+
+@cache
+def _creating(dialect_name: str) -> Cascade:
+    expires_in_s = bindparam("expires_in_s", type_=jobs.c.expires_at.type)
+    first = insert_ignoring_in(dialect_name, jobs).values(
+        state=JobState.QUEUED.value,
+        version=1,
+        created_at=db_now(),
+        expires_at=db_now() + expires_in_s,  # NULL without a time to be done
+        **{name: bindparam(f"new_{name}", type_=jobs.c[name].type) for name in _GIVEN},
+    )
+    return Cascade(first, _what_a_job_begins_with, lambda made: select(made.c.id))
+
+
+def _what_a_job_begins_with(made: FromClause) -> tuple[Insert, ...]:
+    source = select(
+        made.c.id,
+        literal(SOURCE),
+        literal(0),
+        bindparam("source_key"),
+        bindparam("source_sha256"),
+        made.c.source_bytes,
+        made.c.created_at,
+    )
+    queued = select(made.c.id, made.c.created_at, literal("job.queued"))
+    return (
+        insert(steps).from_select(
+            [*_new_step(made, STEPS[0]).keys()], union_all(*(_row(made, each) for each in STEPS))
+        ),
+        insert(artifacts).from_select(["job_id", "step", "fence", "key", "sha256", "size_bytes", "created_at"], source),
+        insert(events).from_select(["job_id", "at", "kind"], queued),
+    )
+
+
+def _row(made: FromClause, step: Step) -> Select[Any]:
+    return select(*_new_step(made, step).values())
+
+
+def _new_step(made: FromClause, step: Step) -> dict[str, ColumnElement[Any]]:
+    is_first = step is STEPS[0]
+    return {
+        "job_id": made.c.id,
+        "tenant": made.c.tenant,
+        "priority": made.c.priority,
+        "name": literal(step.value),
+        "state": literal((StepState.READY if is_first else StepState.BLOCKED).value),
+        "ready_at": made.c.created_at if is_first else null(),
+        **dict.fromkeys(("fence", "attempts", "crashes", "retries", "publishes"), literal(0)),
+        "progress": literal(0.0),
+    }
 
 
 def _find_earlier(connection: Connection, job: NewJob) -> str | None:
-    same_request = jobs.c.id == job.id
-    if job.idempotency_key is not None:
-        same_request |= (jobs.c.tenant == job.tenant) & (jobs.c.idempotency_key == job.idempotency_key)
-    found = connection.execute(select(jobs.c.id, jobs.c.request_sha256).where(same_request)).first()
+    asked = {"of_tenant": job.tenant, "same_id": job.id, "same_key": job.idempotency_key}
+    found = connection.execute(_same_request(has_key=job.idempotency_key is not None), asked).first()
     if found is None:
         return None
     if found.request_sha256 != request_hash(job):
         raise IdempotencyConflict(job.idempotency_key or job.id)
     return str(found.id)
+
+
+@cache
+def _same_request(*, has_key: bool) -> Select[tuple[str, str]]:
+    is_same: ColumnElement[bool] = jobs.c.id == bindparam("same_id")
+    if has_key:
+        is_same |= (jobs.c.tenant == bindparam("of_tenant")) & (jobs.c.idempotency_key == bindparam("same_key"))
+    return select(jobs.c.id, jobs.c.request_sha256).where(is_same)

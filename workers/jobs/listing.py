@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Select, select, tuple_
 
 from pipeline.options import JobOptions
 from pipeline.stages import Step
-from workers.db.tables import artifacts, events, job_tags, jobs, steps
+from workers.db.tables import artifacts, batch_jobs, events, job_tags, jobs, steps
 from workers.errors import BadCursor, JobNotFound, RecordingGone
-from workers.jobs.queries import Event, statuses
+from workers.jobs.queries import TOLD, Event, statuses
 from workers.jobs.values import SOURCE, ArtifactRef, JobStatus
 from workers.states import JobState
 
@@ -30,6 +30,7 @@ class Wanted:
     created_before: float | None = None
     tag: str | None = None
     external_id: str | None = None
+    batch_id: str | None = None
     limit: int = 50
     cursor: str | None = None
 
@@ -120,7 +121,7 @@ def progress_of(connection: Connection, job_ids: Collection[str]) -> dict[str, d
 
 def _matching(wanted: Wanted, tenant: str | None) -> Select[tuple[object, ...]]:
     # Of a deleted job only the row is left, for its receipt.
-    query = select(jobs).where(jobs.c.deleted_at.is_(None))
+    query = select(*TOLD).where(jobs.c.deleted_at.is_(None))
     if tenant is not None:
         query = query.where(jobs.c.tenant == tenant)
     if wanted.states:
@@ -133,6 +134,8 @@ def _matching(wanted: Wanted, tenant: str | None) -> Select[tuple[object, ...]]:
         query = query.where(jobs.c.external_id == wanted.external_id)
     if wanted.tag is not None:
         query = query.where(jobs.c.id.in_(select(job_tags.c.job_id).where(job_tags.c.tag == wanted.tag)))
+    if wanted.batch_id is not None:
+        query = query.where(jobs.c.id.in_(select(batch_jobs.c.job_id).where(batch_jobs.c.batch_id == wanted.batch_id)))
     if wanted.cursor is not None:
         query = query.where(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(*_position(wanted.cursor)))
     return query

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, FromClause, exists, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from workers.db.base import db_now
@@ -19,7 +19,10 @@ CALLBACKS = ""
 """The URL of the endpoint that stands for the callback URLs of a tenant's jobs."""
 
 JOB_KINDS = tuple(f"transcription.job.{state}" for state in sorted(FINAL_JOB_STATES))
-KINDS = JOB_KINDS
+BATCH_ENDED = "transcription.batch.completed"
+"""Once for a batch, when all its jobs have ended, well or not."""
+
+KINDS = (*JOB_KINDS, BATCH_ENDED)
 """What an endpoint can ask for."""
 
 TEST_KIND = "webhook.test"
@@ -35,6 +38,12 @@ class Message:
     kind: str
     data: dict[str, Any]
     job_id: str | None = None
+
+
+def wants_to_know(ended: FromClause) -> ColumnElement[bool]:
+    """Whether a job, a row of `ended`, has a callback URL or its tenant an endpoint: whether anyone is to be told."""
+    is_watched = exists().where(webhook_endpoints.c.tenant == ended.c.tenant, webhook_endpoints.c.disabled_at.is_(None))
+    return or_(ended.c.callback_url.is_not(None), is_watched)
 
 
 def tell_job_ended(connection: Connection, job_id: str) -> None:

@@ -1,16 +1,30 @@
 """Read jobs, events and transcripts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from pipeline.stages import STEPS, Step
 from workers.db.tables import events, job_tags, jobs, steps, transcripts
 from workers.errors import JobDeleted, JobFailed, JobNotFinished, JobNotFound, VersionNotFound
 from workers.jobs.values import JobStatus, StepStatus
 from workers.states import FINAL_JOB_STATES, JobState, StepState
+
+# Callers ask for jobs more often than for anything else. Making these statements, and reading the options of a job,
+# which nobody is shown, would cost more than running them.
+TOLD = tuple(column for column in jobs.c if column.name in JobStatus.__dataclass_fields__)
+"""The columns of a job that `statuses` reads."""
+_JOB = select(*TOLD).where(jobs.c.id == bindparam("wanted"))
+_JOBS_OF_TENANT = select(*TOLD).where(
+    jobs.c.id.in_(bindparam("wanted", expanding=True)), jobs.c.tenant == bindparam("whose")
+)
+_STEPS = select(
+    *(steps.c.job_id, steps.c.name, steps.c.state, steps.c.attempts, steps.c.progress, steps.c.worker),
+    *(steps.c.ready_at, steps.c.started_at, steps.c.ended_at, steps.c.error_code, steps.c.error_message),
+).where(steps.c.job_id.in_(bindparam("wanted", expanding=True)))
+_TAGS = select(job_tags).where(job_tags.c.job_id.in_(bindparam("wanted", expanding=True))).order_by(job_tags.c.tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +39,22 @@ class Event:
     reason: str | None
 
 
-def status(connection: Connection, job_id: str, tenant: str | None = None) -> JobStatus:
+def status(connection: Connection, job_id: str) -> JobStatus:
     """The job and its steps.
 
     Raises:
-        JobNotFound: there is no such job, or it is another tenant's.
+        JobNotFound: there is no such job.
     """
-    wanted = select(jobs).where(jobs.c.id == job_id)
-    if tenant is not None:
-        wanted = wanted.where(jobs.c.tenant == tenant)
-    row = connection.execute(wanted).first()
+    row = connection.execute(_JOB, {"wanted": job_id}).first()
     if row is None:
         raise JobNotFound(job_id)
     return statuses(connection, [row])[0]
+
+
+def some(connection: Connection, job_ids: Collection[str], tenant: str) -> list[JobStatus]:
+    """Those of these jobs that are this tenant's, in no order."""
+    found = connection.execute(_JOBS_OF_TENANT, {"wanted": list(job_ids), "whose": tenant})
+    return statuses(connection, found.all())
 
 
 def find(connection: Connection, idempotency_key: str, tenant: str) -> JobStatus | None:
@@ -49,7 +66,7 @@ def find(connection: Connection, idempotency_key: str, tenant: str) -> JobStatus
 
 def recent(connection: Connection, state: JobState | None = None, limit: int = 50) -> list[JobStatus]:
     """The newest jobs first."""
-    wanted = select(jobs).order_by(jobs.c.created_at.desc(), jobs.c.id).limit(limit)
+    wanted = select(*TOLD).order_by(jobs.c.created_at.desc(), jobs.c.id).limit(limit)
     if state is not None:
         wanted = wanted.where(jobs.c.state == state)
     return statuses(connection, connection.execute(wanted).all())
@@ -103,20 +120,22 @@ def counts(connection: Connection) -> dict[str, dict[str, int]]:
     return found
 
 
-def statuses(connection: Connection, rows: Sequence[Row[tuple[Any, ...]]]) -> list[JobStatus]:
-    """The jobs of these rows of `jobs`, in the same order."""
-    ids = [row.id for row in rows]
-    step_rows: dict[str, list[Row[tuple[Any, ...]]]] = {each: [] for each in ids}
-    for step in connection.execute(select(steps).where(steps.c.job_id.in_(ids))):
+def statuses(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[JobStatus]:
+    """The jobs of these rows of `TOLD`, in the same order."""
+    wanted = {"wanted": [row.id for row in rows]}
+    step_rows: dict[str, list[Row[*tuple[Any, ...]]]] = {row.id: [] for row in rows}
+    for step in connection.execute(_STEPS, wanted):
         step_rows[step.job_id].append(step)
-    tags: dict[str, list[str]] = {each: [] for each in ids}
-    for job_id, tag in connection.execute(select(job_tags).where(job_tags.c.job_id.in_(ids)).order_by(job_tags.c.tag)):
+    tags: dict[str, list[str]] = {row.id: [] for row in rows}
+    for job_id, tag in connection.execute(_TAGS, wanted):
         tags[job_id].append(tag)
     return [_job_status(row, step_rows[row.id], tags[row.id]) for row in rows]
 
 
-def _job_status(row: Row[tuple[Any, ...]], step_rows: Sequence[Row[tuple[Any, ...]]], tags: Sequence[str]) -> JobStatus:
-    ordered = sorted(step_rows, key=lambda step: STEPS.index(Step(step.name)))
+def _job_status(
+    row: Row[*tuple[Any, ...]], step_rows: Sequence[Row[*tuple[Any, ...]]], tags: Sequence[str]
+) -> JobStatus:
+    ordered = sorted(map(_step_status, step_rows), key=lambda step: STEPS.index(step.name))
     return JobStatus(
         id=row.id,
         state=JobState(row.state),
@@ -132,13 +151,14 @@ def _job_status(row: Row[tuple[Any, ...]], step_rows: Sequence[Row[tuple[Any, ..
         external_id=row.external_id,
         annotations=row.annotations,
         deleted_at=row.deleted_at,
-        steps=tuple(_step_status(step) for step in ordered),
+        steps=tuple(ordered),
         priority=row.priority,
         tags=tuple(tags),
+        report=row.report,
     )
 
 
-def _step_status(row: Row[tuple[Any, ...]]) -> StepStatus:
+def _step_status(row: Row[*tuple[Any, ...]]) -> StepStatus:
     return StepStatus(
         name=Step(row.name),
         state=StepState(row.state),

@@ -1,5 +1,6 @@
 """Take back what was lost: steps whose worker is silent or too slow, jobs past their time, steps no one was told of."""
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -9,10 +10,12 @@ from pipeline.stages import Step
 from workers.db.base import db_now
 from workers.db.tables import jobs, steps
 from workers.jobs.control import stop_job
+from workers.jobs.endings import end_job
 from workers.jobs.history import close_attempt, record
-from workers.jobs.lease import end_job
 from workers.jobs.values import Policy
 from workers.states import JobState, Outcome, StepState
+
+logger = logging.getLogger(__name__)
 
 _BATCH = 200
 _MAX_DOUBLINGS = 5
@@ -82,6 +85,9 @@ def take_back(connection: Connection, lost: Lost, policy: Policy) -> Ready | Non
         message = f"The step {taken.name} ended its worker {taken.crashes} times; the job is set aside."
         record(connection, taken.job_id, "step.quarantined", Step(taken.name))
         end_job(connection, taken.job_id, JobState.FAILED, ("QUARANTINED", message))
+        # Said again if the commit is repeated: an alarm that comes twice is better than none.
+        told = {"job": taken.job_id, "step": str(taken.name), "crashes": taken.crashes}
+        logger.error("step.quarantined", extra=told)
         return None
     return Ready(taken.job_id, Step(taken.name))
 

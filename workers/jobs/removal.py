@@ -16,9 +16,9 @@ from workers.db.base import db_now
 from workers.db.tables import artifacts, attempts, chores, job_tags, jobs, removals, steps, transcripts
 from workers.errors import JobNotFound
 from workers.jobs.control import stop_job
-from workers.jobs.create import insert_ignoring
 from workers.jobs.history import record
-from workers.jobs.values import SOURCE, DataClass, Keep
+from workers.jobs.inserting import insert_ignoring
+from workers.jobs.values import SOURCE, DataClass, Keep, stored_options
 from workers.states import FINAL_JOB_STATES, JobState
 
 _BATCH = 100
@@ -198,8 +198,9 @@ def _empty(connection: Connection, job_id: str) -> None:
             external_id=None,
             annotations={},
             idempotency_key=None,
-            options=JobOptions().model_dump(mode="json"),
+            options=stored_options(JobOptions()),
             error_message=None,
+            report=None,
         )
     )
     connection.execute(delete(job_tags).where(job_tags.c.job_id == job_id))

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select
 
 from pipeline.render import to_json
 from pipeline.values import Transcript
 from workers.db.base import db_now
-from workers.db.tables import artifacts, jobs, segments, transcripts, words
-from workers.jobs.values import ArtifactRef, Lease
+from workers.db.tables import jobs, segments, transcripts, words
+from workers.jobs.values import ArtifactRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,28 +20,9 @@ class Result:
     duration_s: float | None = None
 
 
-def store_result(connection: Connection, lease: Lease, result: Result) -> None:
-    """Write the rows that belong to `result`; part of the transaction that ends the step."""
-    if result.artifact is not None:
-        connection.execute(
-            insert(artifacts).values(
-                job_id=lease.job_id,
-                step=lease.step,
-                fence=lease.fence,
-                key=result.artifact.key,
-                sha256=result.artifact.sha256,
-                size_bytes=result.artifact.size_bytes,
-                created_at=db_now(),
-            )
-        )
-    if result.duration_s is not None:
-        connection.execute(update(jobs).where(jobs.c.id == lease.job_id).values(duration_s=result.duration_s))
-    if result.transcript is not None:
-        _store_transcript(connection, lease.job_id, result.transcript)
-
-
-def _store_transcript(connection: Connection, job_id: str, transcript: Transcript) -> None:
-    version = connection.execute(select(jobs.c.version).where(jobs.c.id == job_id)).scalar_one()
+def store_transcript(connection: Connection, job_id: str, transcript: Transcript) -> None:
+    """Write the rows of a transcript; part of the transaction that ends the last step."""
+    version = select(jobs.c.version).where(jobs.c.id == job_id).scalar_subquery()
     key = connection.execute(
         insert(transcripts)
         .values(

@@ -1,16 +1,19 @@
 """The door to the job transactions: each method is one transaction, repeated safely when the commit is in doubt."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, replace
 from functools import partial
 from uuid import uuid4
 
-from pipeline.errors import VoxqueueError
-from pipeline.options import DecodeOptions
-from pipeline.stages import Step
+from pipeline.errors import InputError, VoxqueueError
+from pipeline.options import JobOptions, RedecodeOptions
+from pipeline.stages import Step, following
 from workers.db.session import Database
 from workers.jobs import (
+    claims,
     control,
     create,
+    endings,
     forecast,
     lease,
     listing,
@@ -36,6 +39,8 @@ from workers.jobs.values import ArtifactRef, DataClass, JobStatus, Keep, Lease, 
 from workers.jobs.waiting import Waiting
 from workers.states import JobState
 
+_PAGE = 200
+
 
 class Jobs:
     """Jobs in one database, under one policy."""
@@ -52,12 +57,14 @@ class Jobs:
             IdempotencyConflict: the idempotency key was used for another request.
             QuotaExceeded, SystemFull: too much is in flight; `retry_after_s` says when to come again.
         """
-        return self.database.run(partial(create.create, job=job, gate=self.gate))
+        # Tags and a place in a batch are more than one statement.
+        run = self.database.run if job.tags or job.batch is not None else self.database.run_single
+        return run(create.Creating(job, self.gate))
 
     def claim(self, step: Step, job_id: str, worker: str) -> Lease | None:
         """Take a ready step of this kind, at best of this job; None when there is none."""
-        wanted = lease.Claim(step, job_id, worker, token=str(uuid4()))
-        return self.database.run(partial(lease.claim, wanted=wanted, policy=self.policy))
+        wanted = claims.Claim(step, job_id, worker, token=str(uuid4()))
+        return self.database.run_single(claims.Claiming(wanted, self.policy))
 
     def heartbeat(self, held: Lease, progress: float) -> None:
         """Hold the step a while longer.
@@ -65,7 +72,7 @@ class Jobs:
         Raises:
             Fenced: the step was taken away.
         """
-        self.database.run(partial(lease.heartbeat, lease=held, progress=progress, policy=self.policy))
+        self.database.run_single(partial(lease.heartbeat, lease=held, progress=progress, policy=self.policy))
 
     def finish(self, held: Lease, result: Result) -> None:
         """End the step well.
@@ -73,7 +80,9 @@ class Jobs:
         Raises:
             Fenced: the step was taken away; nothing was written.
         """
-        self.database.run(partial(lease.finish, lease=held, result=result))
+        # The last step leaves a transcript and ends the job, which is more than one statement.
+        run = self.database.run if following(held.step) is None else self.database.run_single
+        run(partial(endings.finish, lease=held, result=result))
 
     def fail(self, held: Lease, error: VoxqueueError) -> bool:
         """End the attempt badly; whether the step will be tried again, which only a retryable error is.
@@ -82,8 +91,9 @@ class Jobs:
             Fenced: the step was taken away; nothing was written.
         """
         policy = self.policy if error.retryable else None
-        told = (error.code, error.sentence)
-        return self.database.run(partial(lease.fail, lease=held, error=told, policy=policy))
+        report = error.report if isinstance(error, InputError) else None
+        failure = endings.Failure(error.code, error.sentence, asdict(report) if report else None)
+        return self.database.run(partial(endings.fail, lease=held, failure=failure, policy=policy))
 
     def keep_recording(self, held: Lease, ref: ArtifactRef) -> None:
         """Make `ref` the recording of a job that was handed in as a link.
@@ -108,7 +118,7 @@ class Jobs:
         Raises:
             Fenced: the step was taken away; nothing was written.
         """
-        self.database.run(partial(lease.give_back, lease=held))
+        self.database.run(partial(endings.give_back, lease=held))
 
     def holders(self) -> set[str]:
         """The workers that hold a step."""
@@ -212,7 +222,7 @@ class Jobs:
         """Whether it is time for work that one process does for all, and this one is to do it."""
         return self.database.run(partial(removal.begin_chore, name=name, every_s=every_s))
 
-    def redecode(self, job_id: str, options: DecodeOptions) -> int:
+    def redecode(self, job_id: str, options: RedecodeOptions) -> int:
         """Decode an ended job again from what its model said; the version of the transcript that this will make.
 
         Raises:
@@ -241,6 +251,16 @@ class Jobs:
         with self.database.read() as connection:
             return listing.page(connection, wanted, tenant)
 
+    def tagged(self, tag: str) -> Iterator[JobStatus]:
+        """All jobs with a tag, the newest first, read page by page."""
+        wanted = Wanted(tag=tag, limit=_PAGE)
+        while True:
+            found = self.page(wanted)
+            yield from found.jobs
+            if found.next_cursor is None:
+                return
+            wanted = replace(wanted, cursor=found.next_cursor)
+
     def recent(self, state: JobState | None = None, limit: int = 50) -> list[JobStatus]:
         """The newest jobs first."""
         with self.database.read() as connection:
@@ -254,6 +274,15 @@ class Jobs:
         """
         with self.database.read() as connection:
             return queries.document(connection, job_id, version)
+
+    def options(self, job_id: str) -> JobOptions:
+        """The options that a job was last run with.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        with self.database.read() as connection:
+            return listing.options_of(connection, job_id)
 
     def events_after(self, job_id: str, after: int = 0) -> list[Event]:
         """Events of a job after the one with this id, oldest first."""

@@ -1,7 +1,7 @@
 """Calls that are transcribed while they go on: a session, and its pieces, each a job, in order and without a gap."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from workers.db.session import Database
 from workers.db.tables import jobs, pieces, sessions, transcripts
 from workers.errors import NotAllowedInState, SessionNotFound, SessionTaken
 from workers.jobs import create
-from workers.jobs.values import NewJob
+from workers.jobs.values import ID, NewJob
 from workers.states import FINAL_JOB_STATES, JobState
 
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
@@ -36,12 +36,16 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class NewPiece:
-    """Where the next piece of a session lies: seconds from its start. Pieces may overlap."""
+    """Where the next piece of a session lies: seconds from its start. Pieces may overlap.
+
+    What was said before `settled_s` is in this piece or in one before it.
+    """
 
     session_id: str
     position: int
     start_s: float
     end_s: float
+    settled_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,10 @@ class PieceStatus:
 
 @dataclass(frozen=True, slots=True)
 class SessionStatus:
-    """A session as callers see it; `ended_at` is None while pieces may still come."""
+    """A session as callers see it; `ended_at` is None while pieces may still come.
+
+    What was said in its first `duration_s` seconds is in its pieces: whoever goes on with it does so from there.
+    """
 
     id: str
     tenant: str
@@ -132,6 +139,40 @@ class Sessions:
             return _pieces(connection, session_id, after)
 
 
+class TenantSessions:
+    """The sessions of one tenant, the only ones that a door can reach; others' do not exist: SessionNotFound."""
+
+    def __init__(self, sessions: Sessions, tenant: str) -> None:
+        self.tenant = tenant
+        self._sessions = sessions
+
+    def open(self, session: NewSession) -> SessionStatus:
+        """Open a session for the tenant."""
+        return self.status(self._sessions.open(replace(session, tenant=self.tenant)))
+
+    def status(self, session_id: str) -> SessionStatus:
+        """The session as it is now."""
+        # What is no id can't be found; PostgreSQL would refuse some of it as text.
+        if not ID.fullmatch(session_id):
+            raise SessionNotFound(session_id)
+        return self._sessions.status(session_id, self.tenant)
+
+    def recent(self, limit: int) -> list[SessionStatus]:
+        """The newest first."""
+        return self._sessions.recent(self.tenant, limit)
+
+    def pieces(self, session_id: str, after: int = -1) -> list[PieceStatus]:
+        """The pieces behind position `after`, in order."""
+        self.status(session_id)
+        return self._sessions.pieces(session_id, after)
+
+    def end(self, session_id: str) -> SessionStatus:
+        """No more pieces will come; safe to repeat."""
+        self.status(session_id)
+        self._sessions.end(session_id)
+        return self.status(session_id)
+
+
 def _open(connection: Connection, session: NewSession) -> str:
     if connection.execute(select(sessions.c.id).where(sessions.c.id == session.id)).first() is None:
         connection.execute(
@@ -173,7 +214,7 @@ def _add(connection: Connection, piece: NewPiece, job: NewJob) -> None:
     connection.execute(
         update(sessions)
         .where(sessions.c.id == piece.session_id)
-        .values(pieces=piece.position + 1, duration_s=max(session.duration_s, piece.end_s))
+        .values(pieces=piece.position + 1, duration_s=max(session.duration_s, piece.settled_s))
     )
 
 

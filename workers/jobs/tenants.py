@@ -1,21 +1,20 @@
 """What a door sees of the jobs: those of one tenant. Nothing here can be asked about another's."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
-from pipeline.options import DecodeOptions, JobOptions
+from pipeline.options import JobOptions, RedecodeOptions
 from pipeline.stages import Step
-from workers.errors import JobNotFound
-from workers.jobs import corrections, listing, queries, usage
+from workers.errors import BatchNotFound, JobNotFound
+from workers.jobs import batches, corrections, listing, queries, throughput, usage
+from workers.jobs.batches import BatchStatus
 from workers.jobs.corrections import Correction, Corrections
 from workers.jobs.listing import Page, Wanted
 from workers.jobs.queries import Event
 from workers.jobs.service import Jobs
+from workers.jobs.throughput import Load
 from workers.jobs.usage import Usage
-from workers.jobs.values import ArtifactRef, JobStatus
-
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+from workers.jobs.values import ID, ArtifactRef, JobStatus
 
 
 class TenantJobs:
@@ -27,11 +26,17 @@ class TenantJobs:
 
     def status(self, job_id: str) -> JobStatus:
         """The job as it is now."""
-        # What is no id can't be found; PostgreSQL would refuse some of it as text.
-        if not _ID.fullmatch(job_id):
+        found = self.statuses([job_id])
+        if job_id not in found:
             raise JobNotFound(job_id)
+        return found[job_id]
+
+    def statuses(self, job_ids: Collection[str]) -> dict[str, JobStatus]:
+        """Those of these jobs that there are, as they are now."""
+        # What is no id can't be found; PostgreSQL would refuse some of it as text.
+        wanted = [each for each in job_ids if ID.fullmatch(each)]
         with self._jobs.database.read() as connection:
-            return queries.status(connection, job_id, self.tenant)
+            return {job.id: job for job in queries.some(connection, wanted, self.tenant)}
 
     def page(self, wanted: Wanted) -> Page:
         """The jobs that match, newest first."""
@@ -52,8 +57,7 @@ class TenantJobs:
     def options(self, job_id: str) -> JobOptions:
         """The options that the job was last run with."""
         self.check(job_id)
-        with self._jobs.database.read() as connection:
-            return listing.options_of(connection, job_id)
+        return self._jobs.options(job_id)
 
     def corrections(self, job_id: str, version: int | None = None) -> Corrections:
         """What people corrected in a version of the transcript, or the newest; JobNotFinished when there is none."""
@@ -85,15 +89,32 @@ class TenantJobs:
         self.check(job_id)
         return self._jobs.retry(job_id, from_step)
 
-    def redecode(self, job_id: str, options: DecodeOptions) -> int:
+    def redecode(self, job_id: str, options: RedecodeOptions) -> int:
         """Decode the ended job again; the version of the transcript to come. NotAllowedInState if it has not ended."""
         self.check(job_id)
         return self._jobs.redecode(job_id, options)
+
+    def batch(self, batch_id: str) -> BatchStatus:
+        """The batch as it is now; BatchNotFound as for jobs."""
+        if not ID.fullmatch(batch_id):
+            raise BatchNotFound(batch_id)
+        with self._jobs.database.read() as connection:
+            return batches.status(connection, batch_id, self.tenant)
+
+    def cancel_batch(self, batch_id: str) -> int:
+        """Cancel those jobs of the batch that have not ended; how many."""
+        self.batch(batch_id)
+        return batches.Batches(self._jobs.database).cancel(batch_id, self._jobs.cancel)
 
     def usage(self, since: float = 0.0, until: float | None = None) -> list[Usage]:
         """Seconds of audio that were transcribed in a span of time (seconds since 1970)."""
         with self._jobs.database.read() as connection:
             return usage.report(connection, self.tenant, since, until)
+
+    def load(self, now: float) -> Load:
+        """How much waits and how fast it goes at `now` (seconds since 1970)."""
+        with self._jobs.database.read() as connection:
+            return throughput.load(connection, self.tenant, now)
 
     def check(self, job_id: str) -> None:
         """Return if the job is this tenant's; whose it is never changes, so what follows can rely on it.
@@ -101,7 +122,7 @@ class TenantJobs:
         Raises:
             JobNotFound: it is not.
         """
-        if not _ID.fullmatch(job_id):
+        if not ID.fullmatch(job_id):
             raise JobNotFound(job_id)
         with self._jobs.database.read() as connection:
             if listing.owner_of(connection, job_id) != self.tenant:

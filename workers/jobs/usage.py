@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, FromClause, Insert, exists, func, insert, select
 
-from workers.db.base import db_now
-from workers.db.tables import jobs, usage
+from workers.db.tables import usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +16,13 @@ class Usage:
     audio_s: float
 
 
-def count_job(connection: Connection, job_id: str) -> None:
-    """Count a job that has completed; once, however often it is tried again."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    counted = select(jobs.c.id, jobs.c.tenant, db_now(), func.coalesce(jobs.c.duration_s, 0.0)).where(
-        # SQLite takes ON CONFLICT after a SELECT for a join unless there is a WHERE, which there is.
-        jobs.c.id == job_id
-    )
-    query = dialect.insert(usage).from_select(["job_id", "tenant", "at", "audio_s"], counted)
-    connection.execute(query.on_conflict_do_nothing())
+def counted(completed: FromClause) -> Insert:
+    """Count jobs that have completed, the rows of `completed`; once each, however often one is tried again."""
+    is_counted = exists().where(usage.c.job_id == completed.c.id)
+    rows = select(
+        completed.c.id, completed.c.tenant, completed.c.ended_at, func.coalesce(completed.c.duration_s, 0.0)
+    ).where(~is_counted)
+    return insert(usage).from_select(["job_id", "tenant", "at", "audio_s"], rows)
 
 
 def report(

@@ -1,8 +1,9 @@
 """What goes into and comes out of the job transactions: frozen values, no rows."""
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 from pydantic import dataclasses as checked
@@ -11,6 +12,8 @@ from pipeline.options import JobOptions
 from pipeline.stages import Step
 from workers.states import FINAL_JOB_STATES, JobState, StepState
 
+ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""Of jobs and sessions; nothing else is looked for."""
 SOURCE = "source"
 """Name of the artifact that holds the recording itself, beside those named after the step that made them."""
 
@@ -69,6 +72,14 @@ class Keep:
         return _FOR_EVER_S if own_s is None else own_s
 
 
+@dataclass(frozen=True, slots=True)
+class BatchPlace:
+    """Which job of a batch this is, from 0."""
+
+    batch_id: str
+    position: int
+
+
 # PostgreSQL keeps no NUL in a text.
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 _Name = Annotated[_Text, Field(max_length=255)]
@@ -97,6 +108,7 @@ class NewJob:
     tags: Annotated[frozenset[_Tag], Field(max_length=32)] = frozenset()
     callback_url: Annotated[_Text, Field(max_length=2048)] | None = None
     keep: Keep = field(default_factory=Keep)
+    batch: BatchPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +162,8 @@ class JobStatus:
     priority: int = 0
     tags: tuple[str, ...] = ()
     deleted_at: float | None = None
+    report: dict[str, Any] | None = None
+    """On its recording, when that can't be used: `pipeline.preflight.Unusable`."""
 
     @property
     def is_final(self) -> bool:
@@ -160,3 +174,11 @@ class JobStatus:
     def progress(self) -> float:
         """Share of the steps that is done, 0 to 1."""
         return sum(step.progress for step in self.steps) / len(self.steps) if self.steps else 0.0
+
+
+def stored_options(options: JobOptions) -> dict[str, Any]:
+    """Options as they are written down: what was left open is left out.
+
+    Workers of the release before refuse an option that they don't know, and a new one is open unless somebody asks.
+    """
+    return options.model_dump(mode="json", exclude_none=True)

@@ -9,15 +9,21 @@ import random
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import IO, Any, TypeVar
 from uuid import uuid4
 
 from pipeline.errors import InvalidOptions
+from pipeline.options import CaptionOptions
+from pipeline.render.cues import USUAL
 from pipeline.stages import Step
+from workers.batching import HandedIn
 from workers.errors import ServerAway, WaitTimeout
 from workers.jobs import JobStatus
-from workers.remote.wire import Reply, error_of, job_of
+from workers.jobs.batches import BatchStatus
+from workers.jobs.usage import Usage
+from workers.remote.wire import Deletion, Reply, batch_of, error_of, handed_in_of, job_of, seconds_of
 from workers.states import JobState
 
 Result = TypeVar("Result")
@@ -40,14 +46,18 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request; one that `is_repeatable` is sent again when nobody knows whether it arrived."""
+    """A request; one that `is_repeatable` is sent again when nobody knows whether it arrived.
+
+    With `uploads` it is a form of them, by name, and of the JSON as the part `form`.
+    """
 
     method: str
     path: str
     params: Mapping[str, str | int | float] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     json: Any = None
-    upload: Upload | None = None
+    uploads: Mapping[str, Upload] = field(default_factory=dict)
+    form: str = "config"
     is_repeatable: bool = True
 
 
@@ -93,8 +103,36 @@ def enqueue(recording: Upload | str, config: Mapping[str, Any]) -> Verb[JobStatu
     if isinstance(recording, str):
         call = Call("POST", "/v1/jobs", headers=headers, json={**wanted, "audio_url": recording})
     else:
-        call = Call("POST", "/v1/jobs", headers=headers, json=wanted, upload=recording)
+        call = Call("POST", "/v1/jobs", headers=headers, json=wanted, uploads={"file": recording})
     return job_of((yield from ask(call)).document)
+
+
+def enqueue_batch(manifest: Mapping[str, Any], uploads: Mapping[str, Upload], key: str | None) -> Verb[HandedIn]:
+    """Hand in many recordings; sent twice, it is one batch."""
+    headers = {"Idempotency-Key": key or str(uuid4())}
+    call = Call("POST", "/v1/jobs/batch", headers=headers, json=manifest, uploads=uploads, form="manifest")
+    return handed_in_of((yield from ask(call)).document)
+
+
+def batch(batch_id: str) -> Verb[BatchStatus]:
+    """How far a batch is."""
+    call = Call("GET", f"/v1/batches/{checked_id(batch_id)}", {"limit": 1})
+    return batch_of((yield from ask(call)).document)
+
+
+def cancel_batch(batch_id: str) -> Verb[int]:
+    """Cancel those jobs of a batch that have not ended; how many are canceled that were not before."""
+    before = yield from batch(batch_id)
+    call = Call("POST", f"/v1/batches/{checked_id(batch_id)}/cancel")
+    after = batch_of((yield from ask(call)).document)
+    canceled = JobState.CANCELED
+    return after.counts.get(canceled, 0) - before.counts.get(canceled, 0)
+
+
+def delete(job_id: str) -> Verb[Deletion]:
+    """Delete everything that a job held."""
+    document = (yield from ask(Call("DELETE", job_path(job_id)))).document
+    return Deletion(job_id, seconds_of(document["at"]) or 0.0, document["files"], document["bytes"])
 
 
 def status(job_id: str) -> Verb[JobStatus]:
@@ -115,9 +153,18 @@ def wait(job_id: str, timeout_s: float | None) -> Verb[JobStatus]:
             raise WaitTimeout(f"job {job_id} is {job.state}")
 
 
-def rendered(job_id: str, output_format: str, version: int | None = None) -> Verb[str]:
-    """The transcript in a format: the newest, or an earlier version."""
-    params: dict[str, str | int | float] = {"format": output_format}
+def rendered(
+    job_id: str,
+    output_format: str,
+    version: int | None = None,
+    captions: CaptionOptions = USUAL,
+    *,
+    unredacted: bool = False,
+) -> Verb[str]:
+    """The transcript in a format: the newest, or an earlier version; `unredacted` takes the scope of that name."""
+    params: dict[str, str | int | float] = {"format": output_format, **captions.model_dump(exclude_defaults=True)}
+    if unredacted:
+        params["redacted"] = "false"
     if version is not None:
         params["version"] = version
     reply = yield from ask(Call("GET", job_path(job_id, "/transcript"), params))
@@ -151,34 +198,55 @@ def redecode(job_id: str, options: Mapping[str, Any]) -> Verb[JobStatus]:
 def recent(state: JobState | None, limit: int) -> Verb[list[JobStatus]]:
     """The newest jobs first, page by page."""
     found: list[JobStatus] = []
-    params: dict[str, str | int | float] = {} if state is None else {"status": str(state)}
+    wanted: dict[str, str | int | float] = {} if state is None else {"status": str(state)}
+    cursor = None
     while len(found) < limit:
-        params["limit"] = min(_PAGE, limit - len(found))
-        page = (yield from ask(Call("GET", "/v1/jobs", dict(params)))).document
-        found += map(job_of, page["jobs"])
-        if page["next_cursor"] is None:
+        jobs, cursor = yield from page({**wanted, "limit": min(_PAGE, limit - len(found))}, cursor)
+        found += jobs
+        if cursor is None:
             break
-        params["cursor"] = page["next_cursor"]
     return found
+
+
+def page(wanted: Mapping[str, str | int | float], cursor: str | None) -> Verb[tuple[list[JobStatus], str | None]]:
+    """A page of the list of jobs, and where the next one begins."""
+    params = {**wanted, **({} if cursor is None else {"cursor": cursor})}
+    document = (yield from ask(Call("GET", "/v1/jobs", params))).document
+    return [job_of(each) for each in document["jobs"]], document["next_cursor"]
+
+
+def usage(since: float, until: float | None) -> Verb[list[Usage]]:
+    """What the key's tenant had transcribed, in a span of time (seconds since 1970)."""
+    span = {"since": since, **({} if until is None else {"until": until})}
+    params = {name: datetime.fromtimestamp(at, UTC).isoformat() for name, at in span.items()}
+    document = (yield from ask(Call("GET", "/v1/usage", params))).document
+    return [Usage("", document["jobs"], document["audio_s"])] if document["jobs"] else []
 
 
 def form_of(call: Call) -> dict[str, Any]:
     """The body of a call, as arguments of a request."""
-    if call.upload is None:
+    if not call.uploads:
         return {} if call.json is None else {"json": call.json}
-    call.upload.file.seek(0)
-    return {"files": {"file": (call.upload.name, call.upload.file)}, "data": {"config": json.dumps(call.json)}}
+    for upload in call.uploads.values():
+        upload.file.seek(0)
+    files = {name: (upload.name, upload.file) for name, upload in call.uploads.items()}
+    return {"files": files, "data": {call.form: json.dumps(call.json)}}
 
 
 def job_path(job_id: str, more: str = "") -> str:
-    """The address of a job.
+    """The address of a job; InvalidOptions as `checked_id`."""
+    return f"/v1/jobs/{checked_id(job_id)}{more}"
+
+
+def checked_id(text: str) -> str:
+    """The same text.
 
     Raises:
-        InvalidOptions: the id is none, and would lead elsewhere.
+        InvalidOptions: it is no id of a job or batch, and would lead elsewhere.
     """
-    if not job_id or not set(job_id) <= _ID_LETTERS:
-        raise InvalidOptions(f"{job_id!r} is no job id")
-    return f"/v1/jobs/{job_id}{more}"
+    if not text or not set(text) <= _ID_LETTERS:
+        raise InvalidOptions(f"{text!r} is no job id or batch id")
+    return text
 
 
 _ID_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")

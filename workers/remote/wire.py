@@ -9,8 +9,10 @@ from typing import Any
 from pipeline.errors import InvalidOptions, VoxqueueError
 from pipeline.options import JobOptions
 from pipeline.stages import Step
+from workers.batching import HandedIn
 from workers.errors import Refused, ServerAway, ServerRefused
 from workers.jobs import JobStatus, StepStatus
+from workers.jobs.batches import BatchStatus
 from workers.states import FINAL_JOB_STATES, JobState, StepState
 
 _FINAL_KINDS = frozenset(f"job.{state}" for state in FINAL_JOB_STATES)
@@ -55,6 +57,16 @@ class Heard:
         return self.kind in _FINAL_KINDS
 
 
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What a server tells of a job that it deleted; the full receipt with its hashes stays there."""
+
+    job_id: str
+    at: float
+    files: int
+    bytes: int
+
+
 def heard_of(kind: str, data: str) -> Heard | None:
     """An event as the stream tells it; None for a message that says nothing of the job."""
     if not data:
@@ -76,9 +88,9 @@ def job_of(document: Mapping[str, Any]) -> JobStatus:
         file_name=document["file_name"],
         version=document["version"],
         duration_s=document["duration_s"],
-        created_at=_seconds(document["created_at"]) or 0.0,
-        started_at=_seconds(document["started_at"]),
-        ended_at=_seconds(document["ended_at"]),
+        created_at=seconds_of(document["created_at"]) or 0.0,
+        started_at=seconds_of(document["started_at"]),
+        ended_at=seconds_of(document["ended_at"]),
         error_code=code,
         error_message=message,
         external_id=document["external_id"],
@@ -86,7 +98,37 @@ def job_of(document: Mapping[str, Any]) -> JobStatus:
         steps=tuple(map(_step_of, document["steps"])),
         priority=document["priority"],
         tags=tuple(document["tags"]),
+        # A server of the release before tells of none.
+        report=document.get("report"),
     )
+
+
+def batch_of(document: Mapping[str, Any]) -> BatchStatus:
+    """A batch as the server shows it."""
+    counts = {JobState(state): number for state, number in document["counts"].items()}
+    created_at, ended_at = seconds_of(document["created_at"]) or 0.0, seconds_of(document["ended_at"])
+    return BatchStatus(document["id"], "", created_at, is_sealed=True, ended_at=ended_at, counts=counts)
+
+
+def handed_in_of(document: Mapping[str, Any]) -> HandedIn:
+    """A batch that was taken, with what became of each recording."""
+    items = document["items"]
+    return HandedIn(batch_of(document), tuple(job_of(item["job"]) if item["job"] else _refused(item) for item in items))
+
+
+def _refused(item: Mapping[str, Any]) -> VoxqueueError:
+    problem = item["problem"]
+    return error_of(Reply(problem["status"], {}, json.dumps(problem).encode()))
+
+
+def check_tenant(tenant: str | None) -> None:
+    """Return if no tenant is named that the key may not be of.
+
+    Raises:
+        InvalidOptions: one is named, which the key decides.
+    """
+    if tenant is not None:
+        raise InvalidOptions("the tenant is that of the API key")
 
 
 def config_of(options: JobOptions, details: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,8 +137,7 @@ def config_of(options: JobOptions, details: Mapping[str, Any]) -> dict[str, Any]
     Raises:
         InvalidOptions: a tenant is named, which the key decides.
     """
-    if "tenant" in details:
-        raise InvalidOptions("the tenant is that of the API key")
+    check_tenant(details.get("tenant"))
     config = {_NAMES.get(name, name): value for name, value in details.items() if value is not None}
     if "tags" in config:
         config["tags"] = sorted(config["tags"])
@@ -137,9 +178,9 @@ def _step_of(document: Mapping[str, Any]) -> StepStatus:
         state=StepState(document["status"]),
         attempt=document["attempt"],
         progress=document["progress"],
-        ready_at=_seconds(document["queued_at"]),
-        started_at=_seconds(document["started_at"]),
-        ended_at=_seconds(document["ended_at"]),
+        ready_at=seconds_of(document["queued_at"]),
+        started_at=seconds_of(document["started_at"]),
+        ended_at=seconds_of(document["ended_at"]),
         worker=document["worker"],
         error_code=code,
         error_message=message,
@@ -151,5 +192,6 @@ def _error(document: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return error.get("code"), error.get("message")
 
 
-def _seconds(moment: str | None) -> float | None:
+def seconds_of(moment: str | None) -> float | None:
+    """A time as seconds since 1970."""
     return None if moment is None else datetime.fromisoformat(moment).timestamp()

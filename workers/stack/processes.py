@@ -25,13 +25,15 @@ _STEADY_AFTER_S = 60.0
 class Child:
     """A command that should always be running; one that others talk to until they end is ended last.
 
-    `pass_fds` stay open in it, so that a socket is listened on while the process behind it starts again.
+    `pass_fds` stay open in it, so that a socket is listened on while the process behind it starts again. Its priority
+    is lower by its `niceness`, 0 to 19.
     """
 
     name: str
     command: Sequence[str]
     ends_last: bool = False
     pass_fds: Sequence[int] = ()
+    niceness: int = 0
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     back_off_s: float = field(default=_FIRST_BACK_OFF_S)
@@ -74,7 +76,7 @@ class Supervisor:
         self._end_all()
 
     def _start(self, child: Child) -> None:
-        command = [sys.executable, "-S", str(_TETHER), str(os.getpid()), *child.command]
+        command = [sys.executable, "-S", str(_TETHER), str(os.getpid()), str(child.niceness), *child.command]
         child.started_at = time.monotonic()
         child.process = subprocess.Popen(  # noqa: S603  # the stack's own commands
             command,

@@ -12,6 +12,7 @@ from pipeline.options import DecodeOptions
 from pipeline.stages import Step
 from workers.celeryconfig import task_name
 from workers.jobs.results import Result
+from workers.jobs.vocabularies import Vocabularies
 from workers.models import find_model
 from workers.runtime import Runtime, runtime
 from workers.settings import Settings
@@ -27,7 +28,8 @@ def decode(job_id: str, **_newer_arguments: Any) -> None:
 
 def work(runtime: Runtime, hold: Hold) -> Result:
     """Search for the most likely words."""
-    decoder = decoder_for(runtime.settings, hold.lease.options.decode)
+    options = Vocabularies(runtime.database).of_job(hold.lease.job_id).expected_by(hold.lease.options.decode)
+    decoder = decoder_for(runtime.settings, options)
     with input_stream(runtime, hold.lease, EMISSIONS) as emissions:
         return save(runtime, hold.lease, hold.watch(find_words(emissions, decoder)), WORDS)
 
@@ -36,4 +38,4 @@ def work(runtime: Runtime, hold: Hold) -> Result:
 def decoder_for(chosen: Settings, options: DecodeOptions) -> Decoder:
     """A decoder with these options; most jobs of a worker share one, and loading a language model takes time."""
     model = find_model(chosen)
-    return load_decoder(model.folder, model.spec, options, chosen.language_model)
+    return load_decoder(model.folder, model.spec, options, chosen.language_model, chosen.language_models)

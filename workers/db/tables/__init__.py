@@ -8,10 +8,12 @@ jobs ─┬─ steps ── attempts      what decides, and its history
       └─ deliveries ── delivery_attempts     what receivers are told of it
 webhook_endpoints ─┘                         who they are
 
-api_keys, usage                 whose a request is, and what each tenant had transcribed; they outlive the jobs
+batches ── batch_jobs       which jobs were handed in together
+api_keys, usage, vocabularies   whose a request is, what each tenant had transcribed, its words; they outlive the jobs
 """
 
-from workers.db.tables.access import api_keys, usage
+from workers.db.tables.access import api_keys, usage, vocabularies
+from workers.db.tables.batches import batch_jobs, batches
 from workers.db.tables.calls import pieces, sessions
 from workers.db.tables.core import artifacts, attempts, chores, events, job_tags, jobs, removals, steps
 from workers.db.tables.hooks import deliveries, delivery_attempts, webhook_endpoints
@@ -21,6 +23,8 @@ __all__ = [
     "api_keys",
     "artifacts",
     "attempts",
+    "batch_jobs",
+    "batches",
     "chores",
     "corrections",
     "deliveries",
@@ -35,6 +39,7 @@ __all__ = [
     "steps",
     "transcripts",
     "usage",
+    "vocabularies",
     "webhook_endpoints",
     "words",
 ]

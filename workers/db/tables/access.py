@@ -1,4 +1,4 @@
-"""Whose a request is, and what each tenant had transcribed; these rows outlive the jobs."""
+"""Whose a request is, what each tenant had transcribed, and its words; these rows outlive the jobs."""
 
 from sqlalchemy import Column, Double, Index, String, Table
 
@@ -27,4 +27,12 @@ usage = Table(
     Column("at", Double, nullable=False),
     Column("audio_s", Double, nullable=False),
     Index(None, "tenant", "at"),
+)
+
+vocabularies = Table(
+    "vocabularies",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("content", JsonText, nullable=False),
+    Column("changed_at", Double, nullable=False),
 )

@@ -25,6 +25,7 @@ jobs = Table(
     Column("duration_s", Double),
     Column("error_code", String(64)),
     Column("error_message", Text),
+    Column("report", JsonText),  # on a recording that can't be used
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),
     Column("ended_at", Double),
