@@ -22,14 +22,18 @@ from api.routes import (
     listening,
     openai,
     page,
+    sessions,
+    streams,
     submit,
     transcripts,
     usage,
+    vocabulary,
     webhooks,
 )
 from api.schemas import Batch, JobConfig, LinkedJob, Problem
 from api.security import Keyring
 from api.services import Services
+from pipeline.options import RedecodeOptions
 from workers.client import Client
 
 _DESCRIPTION = """\
@@ -40,10 +44,10 @@ Errors are `application/problem+json` with a `code` from a closed list. Times ar
 """
 _ROUTES = (
     *(health, submit, batch, jobs, actions, transcripts, corrections, audio, listening),
-    *(events, usage, webhooks, openai, page),
+    *(sessions, streams, events, usage, vocabulary, webhooks, openai, page),
 )
 # Described here, because no route takes it as its whole body.
-_APART = (Problem, JobConfig, LinkedJob, Batch)
+_APART = (Problem, JobConfig, LinkedJob, Batch, RedecodeOptions)
 
 
 def make_app(client: Client, *, is_open: bool = False) -> FastAPI:

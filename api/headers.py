@@ -1,8 +1,8 @@
 """What every answer carries: a request id, and headers that keep a browser from doing more than it should."""
 
 import logging
+import random
 import time
-from secrets import token_hex
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,7 +30,8 @@ class Headers:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id, started_at = token_hex(8), time.monotonic()
+        # Nobody keeps it secret, and asking the kernel would let other threads take the interpreter for a while.
+        request_id, started_at = f"{random.getrandbits(64):016x}", time.monotonic()
         # Here until a handler knows better: the limiter adds to it, see `api.security`.
         scope.setdefault("state", {})["headers"] = {}
 

@@ -1,13 +1,14 @@
 """What goes over the wire in JSON: requests and answers of the native routes. Times are UTC in RFC 3339."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
-from pipeline.options import JobOptions, Role
+from pipeline.options import Hotword, JobOptions, Phrase, RedactionOptions, Role
 from pipeline.stages import Step
 from workers.jobs import JobStatus, StepStatus
+from workers.jobs.batches import BatchStatus
 from workers.jobs.queries import Event
 from workers.states import JobState, StepState
 
@@ -25,8 +26,9 @@ class JobConfig(BaseModel):
     )
 
     roles: tuple[Role | None, ...] = Field((), max_length=64, description="Who speaks on channel 0, 1, ...")
-    hotwords: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field((), max_length=500)
+    hotwords: tuple[Phrase | Hotword, ...] = Field((), max_length=500, description="Names and terms to expect.")
     options: JobOptions = Field(JobOptions(), description="Options of each step.")
+    redaction: RedactionOptions | None = Field(None, description="What readers are not shown; before that in options.")
     priority: int = Field(0, ge=-(2**31), lt=2**31, description="A higher number goes first.")
     external_id: Annotated[Text, Field(max_length=255)] | None = Field(None, description="Your own id of the call.")
     metadata: dict[str, JsonValue] = Field({}, description="Anything; comes back as it is.")
@@ -44,6 +46,8 @@ class JobConfig(BaseModel):
             document["preprocess"]["roles"] = self.roles
         if self.hotwords:
             document["decode"]["hotwords"] = self.hotwords
+        if self.redaction is not None:
+            document["redaction"] = self.redaction
         return JobOptions.model_validate(document)
 
 
@@ -59,12 +63,29 @@ class LinkedJob(JobConfig):
     )
 
 
+class BatchJob(JobConfig):
+    """A recording of a batch, and what is wanted of it: one of `audio_url` and `file`."""
+
+    audio_url: Annotated[Text, Field(min_length=1, max_length=4096)] | None = Field(
+        None, description="As of `LinkedJob`."
+    )
+    file: Annotated[Text, Field(min_length=1, max_length=255)] | None = Field(
+        None, description="The name of the part of the form that is the recording."
+    )
+
+
 class Batch(BaseModel):
     """Several recordings at once; what is wanted stands with each."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"jobs": [{"audio_url": "https://files.example.com/call.wav"}]}]},
+    )
 
-    jobs: tuple[LinkedJob, ...] = Field(min_length=1, max_length=500)
+    jobs: tuple[BatchJob, ...] = Field(min_length=1, max_length=500)
+    callback_url: Annotated[Text, Field(max_length=2048)] | None = Field(
+        None, description="An https:// URL that is told once, when all jobs have ended."
+    )
 
 
 class ErrorOfJob(BaseModel):
@@ -122,6 +143,7 @@ class Job(BaseModel):
     started_at: datetime | None
     ended_at: datetime | None
     error: ErrorOfJob | None
+    report: dict[str, Any] | None = Field(description="On a recording that can't be used: what is known, and advice.")
     steps: list[StepOut]
 
     @classmethod
@@ -145,6 +167,7 @@ class Job(BaseModel):
             started_at=moment(job.started_at),
             ended_at=moment(job.ended_at),
             error=_error(job.error_code, job.error_message),
+            report=job.report,
             steps=[StepOut.of(step) for step in job.steps],
         )
 
@@ -163,11 +186,38 @@ class BatchItem(BaseModel):
     problem: dict[str, Any] | None = None
 
 
-class BatchOut(BaseModel):
-    """A batch that was taken, in the order in which it was given; its jobs have `tag` in common."""
+class BatchState(BaseModel):
+    """A batch and how far it is."""
 
-    tag: str
+    id: str
+    status: Literal["running", "completed"] = Field(description="Completed: every job has ended, well or not.")
+    created_at: datetime
+    ended_at: datetime | None
+    counts: dict[JobState, int] = Field(description="How many jobs are in each state that any is in.")
+
+    @classmethod
+    def told(cls, batch: BatchStatus) -> dict[str, Any]:
+        """The fields of a batch as callers see it."""
+        return {
+            "id": batch.id,
+            "status": "completed" if batch.is_final else "running",
+            "created_at": moment(batch.created_at),
+            "ended_at": moment(batch.ended_at),
+            "counts": dict(batch.counts),
+        }
+
+
+class BatchOut(BatchState):
+    """A batch that was taken; its items are in the order in which they were given."""
+
     items: list[BatchItem]
+
+
+class BatchPage(BatchState):
+    """A batch and a page of its jobs, newest first."""
+
+    jobs: list[Job]
+    next_cursor: str | None
 
 
 class Deleted(BaseModel):
@@ -201,6 +251,16 @@ class UsageOut(BaseModel):
 
     jobs: int
     audio_s: float
+
+
+class QueueOut(BaseModel):
+    """How much waits, and how fast it goes."""
+
+    queued: int
+    running: int
+    audio_s_per_s: float = Field(
+        description="Seconds of audio that were transcribed in each second of the last minute."
+    )
 
 
 class Problem(BaseModel):

@@ -7,18 +7,22 @@ must name this machine, and a browser must say that the request comes from a pag
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Security
+from fastapi.requests import HTTPConnection
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from fastapi.security.utils import get_authorization_scheme_param
 
 from api.errors import Forbidden, ForeignOrigin
 from api.services import Services
 from workers.errors import KeyRefused
-from workers.jobs import TenantJobs
+from workers.jobs import JobStatus, TenantJobs
 from workers.jobs.keys import ApiKey
+from workers.jobs.sessions import TenantSessions
 from workers.states import Scope
 
 OPEN_TENANT = "default"
@@ -42,6 +46,15 @@ class Caller:
     def jobs(self) -> TenantJobs:
         """The jobs of the caller's tenant, the only ones that a route can reach."""
         return TenantJobs(self.services.jobs, self.tenant)
+
+    async def job(self, job_id: str) -> JobStatus:
+        """A job of the caller's tenant as it is now; JobNotFound when there is none."""
+        return await self.services.looks.status(self.jobs, job_id)
+
+    @property
+    def sessions(self) -> TenantSessions:
+        """The live calls of the caller's tenant."""
+        return TenantSessions(self.services.client.sessions, self.tenant)
 
     @property
     def may_see_all(self) -> bool:
@@ -102,20 +115,39 @@ async def _caller(
     scopes: SecurityScopes,
     given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
-    address = request.client.host if request.client else ""
-    keyring: Keyring = request.app.state.keyring
-    caller = await keyring.caller(given.credentials if given else None, address)
-    if caller.key_id is None:
-        check_origin(request)
-    if not caller.scopes.issuperset(map(Scope, scopes.scopes)):
-        raise Forbidden(f"it takes the scope {' and '.join(scopes.scopes)}")
+    caller = await _known(request, given.credentials if given else None, map(Scope, scopes.scopes))
     if caller.key_id is not None:
         rate = caller.services.rates.take(caller.key_id)
         request.state.headers.update(rate.headers if rate else {})
     return caller
 
 
-def check_origin(request: Request) -> None:
+async def caller_of(connection: HTTPConnection, scope: Scope) -> Caller:
+    """Who opens a WebSocket, whose key comes in the header Authorization as anywhere.
+
+    Raises:
+        KeyRefused, TooManyRequests, ForeignOrigin, Forbidden: they may not.
+    """
+    kind, token = get_authorization_scheme_param(connection.headers.get("authorization"))
+    caller = await _known(connection, token if kind.lower() == "bearer" else None, [scope])
+    if caller.key_id is not None:
+        caller.services.rates.take(caller.key_id)
+    return caller
+
+
+async def _known(connection: HTTPConnection, token: str | None, scopes: Iterable[Scope]) -> Caller:
+    wanted = tuple(scopes)
+    address = connection.client.host if connection.client else ""
+    keyring: Keyring = connection.app.state.keyring
+    caller = await keyring.caller(token, address)
+    if caller.key_id is None:
+        check_origin(connection)
+    if not caller.scopes.issuperset(wanted):
+        raise Forbidden(f"it takes the scope {' and '.join(wanted)}")
+    return caller
+
+
+def check_origin(request: HTTPConnection) -> None:
     """Refuse what a page of another site made a browser send.
 
     Raises:

@@ -15,6 +15,7 @@ from workers.settings import Settings
 
 _GRACE_S = 5
 _KEEP_ALIVE_S = 75
+_MOST_MESSAGE_BYTES = 2**20
 
 
 class Server(uvicorn.Server):
@@ -56,5 +57,7 @@ def make_server(app: FastAPI) -> Server:
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
         lifespan="on",
+        ws="websockets-sansio",
+        ws_max_size=_MOST_MESSAGE_BYTES,
     )
     return Server(config, app.state.services.watcher)

@@ -17,6 +17,14 @@ export class Corrections {
     }
   }
 
+  /** For a view whose words are not those that people correct, and why. */
+  static none(jobId, why) {
+    const none = new Corrections(jobId, { revision: 0, words: [] });
+    none.areShut = true;
+    write(none.note, `${why} `);
+    return none;
+  }
+
   constructor(jobId, answer) {
     this.path = `/v1/jobs/${jobId}/corrections`;
     this.note = h("p", { class: "small faint" });
@@ -26,8 +34,8 @@ export class Corrections {
   take(answer) {
     this.revision = answer.revision;
     this.words = new Map(answer.words.map((word) => [keyOf(word.segment, word.position), word.text]));
-    const changed = this.count ? `${this.count} words corrected; the machine's word error rate here is ${(answer.word_error_rate * 100).toFixed(1)} %. ` : "";
-    write(this.note, `${changed}Double-click a word, or press E on it, to correct it.`);
+    const changed = this.count ? `${this.count} ${this.count === 1 ? "word" : "words"} corrected; the machine's word error rate here is ${(answer.word_error_rate * 100).toFixed(1)} %. ` : "";
+    write(this.note, `${changed}Click a word to hear it; double-click it, or press E, to correct it. Space plays and pauses.`);
   }
 
   get count() {

@@ -47,54 +47,65 @@ function summary(job) {
 }
 
 function follow(job, signal, again, show) {
-  listen(`/v1/jobs/${job.id}/events`, async () => {
+  const look = async () => {
     const now = await ask("GET", `/v1/jobs/${job.id}`, { signal });
     if (isFinal(now)) again();
     else show(now);
-  }, signal);
+  };
+  listen(`/v1/jobs/${job.id}/events`, () => look().catch((error) => signal.aborted || toast(error.message)), signal);
 }
 
-async function showTranscript(body, job, signal) {
-  const document = await ask("GET", `/v1/jobs/${job.id}/transcript?format=json`, { signal });
-  const corrections = await Corrections.of(job.id, signal);
+/** Show a version of the transcript, as its job wants it shown or, with `whole`, with all that it leaves out. */
+async function showTranscript(body, job, signal, { version = job.version, whole = false } = {}) {
+  const wanted = `version=${version}${whole ? "&redacted=false" : ""}`;
+  const document = await ask("GET", `/v1/jobs/${job.id}/transcript?format=json&${wanted}`, { signal });
+  const corrections = await correctionsOf(job, version, document, signal);
   const player = new Player(job, document, signal);
+  const show = (other) => showTranscript(body, job, signal, other).then(() => player.audio.pause());
+  if (document.redacted) corrections.note.append(h("button", { type: "button", onclick: acting(() => show({ version, whole: true })) }, "Show all"));
   const words = new Words(document, corrections, player);
   player.onTime = (time) => words.light(time);
+  player.bar.append(searchBar(words));
   const side = h("aside", {}, statistics(document), findings(document), redecodeCard(job));
-  body.append(
-    player.element,
-    h("div", { class: "columns" }, h("section", { class: "card", "aria-label": "Transcript" }, tools(job, words, corrections), words.element), side),
-  );
+  const transcript = h("section", { class: "card", "aria-label": "Transcript" }, tools(job, version, corrections, { wanted, show }), doubtful(words), corrections.note, words.element);
+  if (!document.segments.length) transcript.append(h("p", { class: "empty" }, "No speech was found in this recording."));
+  body.replaceChildren(player.element, h("div", { class: "columns" }, transcript, side));
   keyboard(player, signal);
 }
 
-function tools(job, words, corrections) {
+async function correctionsOf(job, version, document, signal) {
+  if (document.redacted) return Corrections.none(job.id, "Sensitive words are left out.");
+  if (version < job.version) return Corrections.none(job.id, "An earlier version: the newest is the one to correct.");
+  return Corrections.of(job.id, signal);
+}
+
+function tools(job, version, corrections, { wanted, show }) {
   const format = h("select", { "aria-label": "Format" }, ...Object.keys(FORMATS).map((each) => h("option", {}, each)));
-  const corrected = () => (corrections.count ? "&corrected=true" : "");
-  const path = () => `/v1/jobs/${job.id}/transcript?format=${format.value}${corrected()}`;
+  const path = (kind) => `/v1/jobs/${job.id}/transcript?format=${kind}&${wanted}${corrections.count ? "&corrected=true" : ""}`;
   const stem = job.file_name.replace(/\.[^.]*$/, "");
-  const save = acting(() => download(path(), `${stem}.${FORMATS[format.value]}`));
+  const save = acting(() => download(path(format.value), `${stem}.${FORMATS[format.value]}`));
   const copy = acting(async () => {
-    const answer = await call("GET", `/v1/jobs/${job.id}/transcript?format=text${corrected()}`);
+    const answer = await call("GET", path("text"));
     await navigator.clipboard.writeText(await answer.text());
     toast("Copied", "good");
   });
   return h(
     "div",
-    {},
-    h(
-      "div",
-      { class: "row" },
-      h("h2", {}, "Transcript"),
-      h("span", { class: "spring" }),
-      format,
-      h("button", { type: "button", onclick: save }, "Download"),
-      h("button", { type: "button", onclick: copy }, "Copy"),
-    ),
-    searchBar(words),
-    doubtful(words),
-    corrections.note,
+    { class: "row" },
+    h("h2", {}, "Transcript"),
+    job.version > 1 ? versions(job, version, show) : null,
+    h("span", { class: "spring" }),
+    format,
+    h("button", { type: "button", onclick: save }, "Download"),
+    h("button", { type: "button", onclick: copy }, "Copy"),
   );
+}
+
+function versions(job, version, show) {
+  const numbers = Array.from({ length: job.version }, (_, index) => index + 1);
+  const select = h("select", { "aria-label": "Version" }, ...numbers.map((each) => h("option", { value: each, selected: each === version }, `version ${each}`)));
+  select.addEventListener("change", () => show({ version: Number(select.value) }).catch((error) => toast(error.message)));
+  return select;
 }
 
 function doubtful(words) {

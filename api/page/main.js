@@ -11,9 +11,20 @@ let leave = new AbortController();
 async function route() {
   leave.abort();
   leave = new AbortController();
+  const { signal } = leave;
+  try {
+    await show(signal);
+  } catch (error) {
+    // Who has gone on to another view waits for nothing of this one.
+    if (!signal.aborted) throw error;
+  }
+}
+
+async function show(signal) {
   const job = location.hash.match(/^#\/jobs\/([\w-]+)$/);
   view.replaceChildren();
-  const title = await (job ? showJob(view, job[1], leave.signal) : showQueue(view, leave.signal));
+  const title = await (job ? showJob(view, job[1], signal) : showQueue(view, signal));
+  if (signal.aborted) return;
   document.title = title ? `${title} · Voxqueue` : "Voxqueue";
   tell(document.title);
 }

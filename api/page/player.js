@@ -11,11 +11,14 @@ export class Player {
   constructor(job, transcript, signal) {
     this.onTime = () => {};
     this.duration = transcript.duration_s;
+    this.redacted = Boolean(transcript.redacted);
     this.audio = h("audio", { preload: "metadata" });
     this.play = h("button", { type: "button", class: "main", "aria-label": "Play", onclick: () => this.toggle() }, "▶");
     this.clock = h("span", { class: "clock" });
     this.rate = h("select", { "aria-label": "Speed" }, ...RATES.map((rate) => h("option", { value: rate, selected: rate === 1 }, `${rate}×`)));
     this.rate.addEventListener("change", () => (this.audio.playbackRate = Number(this.rate.value)));
+    // What is added here stays in sight while the transcript is scrolled.
+    this.bar = h("div", { class: "row" }, this.play, this.clock, this.rate, h("span", { class: "spring" }));
     this.lanes = transcript.channels.map((channel) => new Lane(channel, transcript));
     this.seeker = h(
       "div",
@@ -26,7 +29,7 @@ export class Player {
       "section",
       { class: "player card", "aria-label": "Recording" },
       this.seeker,
-      h("div", { class: "row" }, this.play, this.clock, this.rate, h("span", { class: "faint small" }, "Space plays and pauses; a click on a word goes there.")),
+      this.bar,
       this.audio,
     );
     this.listenTo(signal);
@@ -35,7 +38,7 @@ export class Player {
   }
 
   async load(job, signal) {
-    const path = `/v1/jobs/${job.id}/playback`;
+    const path = `/v1/jobs/${job.id}/${this.redacted ? "audio/redacted" : "playback"}`;
     // An audio element can send no key, so with one the file is fetched first; without one it is played as it comes.
     this.audio.src = getKey() ? URL.createObjectURL(await (await call("GET", path, { signal })).blob()) : path;
     const { channels } = await ask("GET", `/v1/jobs/${job.id}/waveform`, { signal });

@@ -2,7 +2,7 @@
 
 import { ask, listen } from "/page/api.js";
 import { acting, h, tell, toast, write } from "/page/dom.js";
-import { moment, percent, span } from "/page/times.js";
+import { audioRate, moment, percent, span } from "/page/times.js";
 import { dropZone } from "/page/uploads.js";
 
 const STATES = ["queued", "running", "completed", "failed", "canceled", "expired"];
@@ -25,10 +25,12 @@ class JobList {
     this.rows = new Map();
     this.cursors = [null];
     this.states = new Map();
+    this.isBusy = false;
     this.figures = h("dl", { class: "figures" });
     this.list = h("ul", { class: "jobs", "aria-label": "Jobs" });
     this.filter = h("select", { id: "state" }, h("option", { value: "" }, "All"), ...STATES.map((each) => h("option", {}, each)));
     this.filter.addEventListener("change", () => this.turn([null]));
+    this.empty = h("p", { class: "empty", hidden: true });
     this.newer = h("button", { type: "button", onclick: () => this.turn(this.cursors.slice(0, -1)) }, "Newer");
     this.older = h("button", { type: "button", onclick: () => this.turn([...this.cursors, this.next]) }, "Older");
     this.element = h(
@@ -37,6 +39,7 @@ class JobList {
       h("div", { class: "row" }, h("h1", {}, "Queue"), h("span", { class: "spring" }), h("label", { class: "small" }, "Show ", this.filter)),
       this.figures,
       this.list,
+      this.empty,
       h("div", { class: "row" }, this.newer, this.older),
     );
   }
@@ -46,9 +49,18 @@ class JobList {
     this.refresh();
   }
 
-  /** Ask again soon; many wishes at once become one question. */
+  /** Ask again soon; many wishes at once become one question, and those that come while it is asked one more. */
   refresh() {
-    this.asked ??= this.look().finally(() => (this.asked = null));
+    if (this.asked) {
+      this.isStale = true;
+      return this.asked;
+    }
+    this.asked = this.look().finally(() => {
+      this.asked = null;
+      if (!this.isStale) return;
+      this.isStale = false;
+      this.refresh();
+    });
     return this.asked;
   }
 
@@ -58,14 +70,14 @@ class JobList {
     if (this.filter.value) query.set("status", this.filter.value);
     if (this.cursors.at(-1)) query.set("cursor", this.cursors.at(-1));
     try {
-      const page = await ask("GET", `/v1/jobs?${query}`, { signal: this.signal });
+      const [page, load] = await Promise.all([`/v1/jobs?${query}`, "/v1/queue"].map((path) => ask("GET", path, { signal: this.signal })));
       this.show(page);
+      this.tellLoad(load);
     } catch (error) {
       if (this.signal.aborted) return;
       if (error.status !== 401) toast(error.message);
     }
-    const busy = [...this.rows.values()].some((row) => !isFinal(row.job));
-    if (!this.signal.aborted) this.timer = setTimeout(() => this.refresh(), busy ? AT_WORK_MS : AT_REST_MS);
+    if (!this.signal.aborted) this.timer = setTimeout(() => this.refresh(), this.isBusy ? AT_WORK_MS : AT_REST_MS);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 
@@ -77,10 +89,8 @@ class JobList {
     const ids = new Set(page.jobs.map((job) => job.id));
     for (const [id, row] of this.rows) if (!ids.has(id)) this.forget(id, row);
     page.jobs.forEach((job, index) => this.place(job, index));
-    this.empty ??= h("p", { class: "empty" }, "Nothing here yet.");
-    if (page.jobs.length) this.empty.remove();
-    else this.list.after(this.empty);
-    this.count(page.jobs);
+    this.empty.hidden = page.jobs.length > 0;
+    write(this.empty, this.filter.value ? `No job is ${this.filter.value}.` : "No recordings yet. Drop one above, and its transcript appears here.");
   }
 
   forget(id, row) {
@@ -98,18 +108,15 @@ class JobList {
     this.states.set(job.id, job.status);
   }
 
-  count(jobs) {
-    const done = jobs.filter((job) => job.status === "completed" && job.duration_s && job.started_at);
-    const took = done.reduce((sum, job) => sum + (Date.parse(job.ended_at) - Date.parse(job.started_at)) / 1000, 0);
-    const audio = done.reduce((sum, job) => sum + job.duration_s, 0);
+  /** Of all jobs, whatever the list shows. While audio was done of late the rate still falls, so it is asked for again. */
+  tellLoad(load) {
+    this.isBusy = load.queued + load.running + load.audio_s_per_s > 0;
     const figures = [
-      ["waiting", jobs.filter((job) => job.status === "queued").length],
-      ["running", jobs.filter((job) => job.status === "running").length],
-      ["done", done.length],
-      ["audio", span(audio)],
-      ["speed", took ? `${(audio / took).toFixed(1)} × real time` : "–"],
+      ["waiting", load.queued, "Jobs that nobody works on yet"],
+      ["running", load.running, "Jobs that are worked on"],
+      ["throughput", audioRate(load.audio_s_per_s), "Seconds of audio transcribed in each second of the last minute"],
     ];
-    this.figures.replaceChildren(...figures.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value)))));
+    this.figures.replaceChildren(...figures.map(([name, value, title]) => h("div", { title }, h("dt", {}, name), h("dd", {}, String(value)))));
   }
 }
 

@@ -25,8 +25,8 @@ export function searchBar(words) {
   });
   input.addEventListener("keydown", (event) => event.key === "Enter" && go(event.shiftKey ? -1 : 1));
   return h(
-    "p",
-    { class: "row" },
+    "div",
+    { class: "row search", role: "search" },
     input,
     h("button", { type: "button", "aria-label": "Previous place", onclick: () => go(-1) }, "↑"),
     h("button", { type: "button", "aria-label": "Next place", onclick: () => go(1) }, "↓"),

@@ -15,6 +15,9 @@ export function span(seconds) {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
+/** 7.66 → "7.7 s of audio a second". */
+export const audioRate = (rate) => (rate < 0.05 ? "–" : `${rate.toFixed(1)} s of audio a second`);
+
 /** 0.5 → "50 %". */
 export const percent = (share) => `${Math.round(share * 100)} %`;
 

@@ -4,6 +4,8 @@ import { h, tell } from "/page/dom.js";
 import { clock, percent } from "/page/times.js";
 
 const NEAR = "800px";
+// Laid out and watched together: with each segment by itself, thousands make every frame of scrolling wait.
+const TOGETHER = 20;
 
 export class Words {
   constructor(transcript, corrections, player) {
@@ -14,27 +16,40 @@ export class Words {
     this.found = new Map();
     this.lit = new Map();
     this.rows = [];
-    this.element = h("ol", { class: "segments" });
+    this.element = h("div", { class: "segments", role: "list" });
     this.channels = byChannel(this.segments);
-    this.watcher = new IntersectionObserver((seen) => seen.forEach((each) => each.isIntersecting && this.open(Number(each.target.dataset.segment))), { rootMargin: NEAR });
-    this.element.append(...this.segments.map((segment, index) => this.row(segment, index)));
+    this.watcher = new IntersectionObserver((seen) => seen.forEach((each) => each.isIntersecting && this.reach(each.target)), { rootMargin: NEAR });
+    for (let first = 0; first < this.segments.length; first += TOGETHER) this.element.append(this.stretch(first));
     this.element.addEventListener("click", (event) => this.clicked(event));
     this.element.addEventListener("dblclick", (event) => event.target.dataset.word && this.edit(...this.placeOf(event.target)));
     this.element.addEventListener("keydown", (event) => this.pressed(event));
+  }
+
+  /** Some segments, from `first` on. */
+  stretch(first) {
+    const rows = this.segments.slice(first, first + TOGETHER).map((segment, place) => this.row(segment, first + place));
+    const element = h("div", { class: "stretch", role: "presentation" }, ...rows);
+    this.watcher.observe(element);
+    return element;
+  }
+
+  /** A stretch comes near the screen. */
+  reach(stretch) {
+    this.watcher.unobserve(stretch);
+    for (const row of stretch.children) this.open(Number(row.dataset.segment));
   }
 
   row(segment, index) {
     const name = segment.role ?? `Channel ${segment.channel}`;
     const text = h("p", {}, segment.words.map((word, position) => this.corrections.text(index, position) ?? word.text).join(" "));
     const row = h(
-      "li",
-      { class: "segment", tabindex: index ? -1 : 0, "data-segment": index, "aria-label": `${name} at ${clock(segment.start_s)}` },
+      "div",
+      { class: "segment", role: "listitem", tabindex: index ? -1 : 0, "data-segment": index, "aria-label": `${name} at ${clock(segment.start_s)}` },
       h("span", { class: "at" }, clock(segment.start_s)),
       h("span", { class: `who voice-${segment.channel % 4}` }, name),
       text,
     );
     this.rows.push({ row, text, words: null, cursor: 0 });
-    this.watcher.observe(row);
     return row;
   }
 
@@ -42,7 +57,6 @@ export class Words {
   open(index) {
     const kept = this.rows[index];
     if (kept.words) return kept;
-    this.watcher.unobserve(kept.row);
     kept.words = this.segments[index].words.map((word, position) => h("span", { class: "word", "data-word": String(position) }));
     kept.text.replaceChildren(...kept.words.flatMap((word, position) => (position ? [" ", word] : [word])));
     kept.words.forEach((_, position) => this.dress(index, position));
@@ -160,6 +174,7 @@ export class Words {
 
   /** Correct a word in place: Enter keeps it, Escape leaves it, nothing strikes it out. */
   edit(index, position) {
+    if (this.corrections.areShut) return;
     const kept = this.open(index);
     const element = kept.words[position];
     const heard = this.segments[index].words[position].text;

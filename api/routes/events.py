@@ -42,7 +42,7 @@ async def job_events(job_id: JobId, caller: Reader, last_event_id: LastEventId =
 
     Events named `progress` come in between and have no id: they tell how far each step is, 0 to 1.
     """
-    job = await caller.services.read(caller.jobs.status, job_id)
+    job = await caller.job(job_id)
     after = int(last_event_id or 0)
     if job.is_final and not await caller.services.read(caller.jobs.events_after, after, job_id):
         return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -63,7 +63,7 @@ async def _of_job(caller: Caller, job_id: str, after: int) -> AsyncIterator[str]
         async for event in _told_before(caller, listener, after):
             yield _event(event)
             after = event.id
-        if (await caller.services.read(caller.jobs.status, job_id)).is_final:
+        if (await caller.job(job_id)).is_final:
             # Nothing more will come that the watcher might still hold back.
             for event in await caller.services.read(caller.jobs.events_after, after, job_id):
                 yield _event(event)

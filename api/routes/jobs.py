@@ -59,7 +59,7 @@ async def get_job(
     wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="Answer when it ends, or after seconds.")] = 0,
 ) -> Job:
     """The job as it is now, or with `wait` as soon as it has ended. A job that failed is an answer, not an error."""
-    job = await waited_for(caller, job_id, wait) if wait else await caller.services.read(caller.jobs.status, job_id)
+    job = await waited_for(caller, job_id, wait) if wait else await caller.job(job_id)
     return job_out(caller, job)
 
 
@@ -69,7 +69,7 @@ async def get_job(
 async def cancel_job(job_id: JobId, caller: Writer) -> Job:
     """Stop a job that has not ended; one that has stays as it is."""
     await caller.services.write(caller.jobs.cancel, job_id)
-    return job_out(caller, await caller.services.read(caller.jobs.status, job_id))
+    return job_out(caller, await caller.job(job_id))
 
 
 @router.post(
@@ -85,7 +85,7 @@ async def retry_job(
 ) -> Job:
     """Run a job that has ended again; what its earlier steps made is used again."""
     await caller.services.write(_retry, caller, job_id, from_step)
-    return job_out(caller, await caller.services.read(caller.jobs.status, job_id))
+    return job_out(caller, await caller.job(job_id))
 
 
 async def waited_for(caller: Caller, job_id: str, wait_s: float) -> JobStatus:
@@ -93,11 +93,11 @@ async def waited_for(caller: Caller, job_id: str, wait_s: float) -> JobStatus:
     watcher = caller.services.watcher
     # Listen first and look then: whatever happens in between is heard.
     with watcher.listen(caller.tenant, job_id) as listener:
-        job = await caller.services.read(caller.jobs.status, job_id)
+        job = await caller.job(job_id)
         if job.is_final:
             return job
         await until_final(listener, wait_s)
-    return await caller.services.read(caller.jobs.status, job_id)
+    return await caller.job(job_id)
 
 
 def job_out(caller: Caller, job: JobStatus) -> Job:

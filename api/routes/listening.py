@@ -6,10 +6,16 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
+from api.errors import Forbidden
 from api.playables import Playables
 from api.refusals import refusals
 from api.routes.jobs import JobId
-from api.security import Listener
+from api.routes.transcripts import redaction_of
+from api.security import Caller, Listener, Reader
+from pipeline.options import RedactionOptions
+from pipeline.render import from_json
+from pipeline.values import Span
+from workers.views import silenced
 
 router = APIRouter(tags=["recordings"])
 
@@ -29,6 +35,31 @@ async def get_playback(job_id: JobId, request: Request, caller: Listener) -> Fil
     """The recording as a WAV file, whatever it was; takes the scope `unredacted`."""
     playable = await _playables(request).of(caller.jobs, job_id)
     return FileResponse(playable.path, media_type="audio/wav", headers={"Cache-Control": "private, no-cache"})
+
+
+@router.get(
+    "/v1/jobs/{job_id}/audio/redacted",
+    summary="Hear the recording without what is redacted",
+    response_class=FileResponse,
+    responses=refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY) | _WAV,
+)
+async def get_redacted_audio(job_id: JobId, request: Request, caller: Reader) -> FileResponse:
+    """A WAV file with a tone where something sensitive is said.
+
+    For keys without the scope `unredacted`, the job must have been made with `redaction.audio`: what was not recognised
+    can still be heard.
+    """
+    stretches = await caller.services.read(_silenced, caller, job_id)
+    playable = await _playables(request).of(caller.jobs, job_id, stretches)
+    return FileResponse(playable.path, media_type="audio/wav", headers={"Cache-Control": "private, no-cache"})
+
+
+def _silenced(caller: Caller, job_id: str) -> list[Span]:
+    asked = caller.jobs.options(job_id).redaction
+    if not (caller.may_see_all or (asked is not None and asked.audio)):
+        raise Forbidden("it takes the scope unredacted, or a job made with redaction.audio")
+    redaction = redaction_of(caller, job_id, wanted=True) or RedactionOptions()
+    return silenced(from_json(caller.jobs.document(job_id)), redaction)
 
 
 @router.get("/v1/jobs/{job_id}/waveform", summary="Look at the waveform", responses=_RESPONSES)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import IO, Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Header, Request, Response
 
@@ -15,7 +15,7 @@ from api.routes.jobs import job_out
 from api.schemas import Job, JobConfig, LinkedJob
 from api.security import Caller, Writer
 from api.uploads import FILE, Form, received_form, received_text
-from workers.client import JobDetails
+from workers.details import EnqueueArguments
 from workers.jobs import JobStatus
 
 router = APIRouter(tags=["jobs"])
@@ -111,12 +111,7 @@ async def _from_form(request: Request, caller: Caller, key: str | None) -> JobSt
 async def _from_link(request: Request, caller: Caller, key: str | None) -> JobStatus:
     limits = caller.services.upload_limits
     wanted = read_as(LinkedJob, await received_text(request, MOST_JSON_BYTES, limits.stall_s))
-    return await caller.services.write(hand_in_link, caller, wanted, key)
-
-
-def hand_in_link(caller: Caller, wanted: LinkedJob, key: str | None = None) -> JobStatus:
-    """Make a job of a recording that lies somewhere else; may block."""
-    return _enqueue(caller, None, wanted.audio_url, (wanted, key))
+    return await caller.services.write(_enqueue, caller, None, wanted.audio_url, (wanted, key))
 
 
 async def hand_in(caller: Caller, form: Form, config: JobConfig, key: str | None = None) -> JobStatus:
@@ -125,27 +120,29 @@ async def hand_in(caller: Caller, form: Form, config: JobConfig, key: str | None
     Raises:
         InvalidRequest: the form has no file.
     """
-    if form.file is None:
-        raise InvalidRequest("file: missing", [(FILE, "missing")])
-    form.file.seek(0)
+    file, name = form.recording(FILE)
     # Once the bytes are here the job is made, whether the client still waits or not.
-    return await asyncio.shield(caller.services.write(_enqueue, caller, form.file, form.file_name, (config, key)))
+    return await asyncio.shield(caller.services.write(_enqueue, caller, file, name, (config, key)))
 
 
-def _enqueue(caller: Caller, file: IO[bytes] | None, name: str, wanted: tuple[JobConfig, str | None]) -> JobStatus:
+def _enqueue(caller: Caller, file: BinaryIO | None, name: str, wanted: tuple[JobConfig, str | None]) -> JobStatus:
     config, key = wanted
-    details = JobDetails(
-        tenant=caller.tenant,
+    arguments = enqueue_arguments(config, file, name)
+    arguments["tenant"], arguments["idempotency_key"] = caller.tenant, key
+    return caller.services.client.enqueue(**arguments)
+
+
+def enqueue_arguments(config: JobConfig, file: BinaryIO | None, name: str) -> EnqueueArguments:
+    """What the client is called with for a recording: a file and what it is called, or without one its URL."""
+    arguments = EnqueueArguments(
+        options=config.job_options,
         priority=config.priority,
         external_id=config.external_id,
         annotations=config.metadata,
         tags=config.tags,
-        idempotency_key=key,
         expires_in_s=config.expires_in_s,
         callback_url=config.callback_url,
     )
-    client = caller.services.client
     if file is None:
-        return client.enqueue(None, config.job_options, url=name, **details)
-    details["file_name"] = name or "recording"
-    return client.enqueue(file, config.job_options, **details)  # type: ignore[arg-type]  # binary in all but name
+        return {**arguments, "url": name}
+    return {**arguments, "source": file, "file_name": name or "recording"}

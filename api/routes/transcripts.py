@@ -5,19 +5,21 @@ from http import HTTPStatus
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from api.errors import NotAcceptable
+from api.errors import Forbidden, NotAcceptable
 from api.refusals import refusals
 from api.routes.jobs import JobId
 from api.security import Caller, Reader
+from pipeline.options import CaptionOptions, RedactionOptions
 from pipeline.render import OutputFormat, from_json, render
 from pipeline.render.overlay import corrected
 from pipeline.values import Transcript
+from workers.views import at_least_usual, shown
 
 router = APIRouter(tags=["transcripts"])
 
-Format = Literal["json", "text", "srt", "vtt", "csv", "ctm", "rttm"]
+Format = Literal["json", "text", "srt", "vtt", "csv", "ctm", "rttm", "markdown", "textgrid"]
 
 MEDIA_TYPES: dict[OutputFormat, str] = {
     "json": "application/json",
@@ -27,6 +29,8 @@ MEDIA_TYPES: dict[OutputFormat, str] = {
     "csv": "text/csv; charset=utf-8",
     "ctm": "text/x-ctm; charset=utf-8",
     "rttm": "text/x-rttm; charset=utf-8",
+    "markdown": "text/markdown; charset=utf-8",
+    "textgrid": "text/x-textgrid; charset=utf-8",
 }
 _RESPONSES = refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.NOT_ACCEPTABLE) | {
     200: {
@@ -38,14 +42,16 @@ _RESPONSES = refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.NOT_
 }
 
 
-class TranscriptQuery(BaseModel):
-    """Which form of which transcript."""
-
-    model_config = ConfigDict(extra="forbid")
+class TranscriptQuery(CaptionOptions):
+    """Which form of which transcript; the options of captions mean something to SRT and WebVTT."""
 
     format: Format | None = Field(None, description="Goes before the header Accept.")
     version: int | None = Field(None, ge=1, lt=2**31, description="Default: the newest.")
     corrected: bool = Field(False, description="With what people corrected.")  # noqa: FBT003
+    redacted: bool | None = Field(
+        None,
+        description="Default: as the job asks. `false` takes the scope `unredacted`; keys without it see no other.",
+    )
 
 
 _NEWEST = TranscriptQuery()
@@ -61,7 +67,7 @@ async def get_transcript(
     accept: Annotated[str, Header()] = "*/*",
     if_none_match: Annotated[str, Header()] = "",
 ) -> Response:
-    """As JSON, text, SRT, WebVTT, CSV, CTM or RTTM. A key without the scope `unredacted` gets the redacted view."""
+    """In the form that is asked for. A key without the scope `unredacted` gets the redacted view."""
     output_format = query.format or format_for(accept)
     text = await caller.services.read(rendered, caller, job_id, output_format, query)
     tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
@@ -73,23 +79,39 @@ async def get_transcript(
 
 def rendered(caller: Caller, job_id: str, output_format: OutputFormat, wanted: TranscriptQuery = _NEWEST) -> str:
     """The transcript of a job as the caller may see it, as the machine wrote it or as people corrected it."""
-    if caller.may_see_all and output_format == "json" and not wanted.corrected:
+    redaction = redaction_of(caller, job_id, wanted.redacted)
+    if redaction is None and output_format == "json" and not wanted.corrected:
         return caller.jobs.document(job_id, wanted.version)
-    return render(visible(caller, job_id, wanted), output_format)
+    return render(_view(caller, job_id, wanted, redaction), output_format, wanted)
 
 
 def visible(caller: Caller, job_id: str, wanted: TranscriptQuery = _NEWEST) -> Transcript:
-    """The transcript of a job, redacted unless the caller may see all of it."""
+    """The transcript of a job, redacted where the job asks for it or the caller may not see all of it."""
+    return _view(caller, job_id, wanted, redaction_of(caller, job_id, wanted.redacted))
+
+
+def _view(caller: Caller, job_id: str, wanted: TranscriptQuery, redaction: RedactionOptions | None) -> Transcript:
     transcript = from_json(caller.jobs.document(job_id, wanted.version))
     if wanted.corrected:
         overlay = caller.jobs.corrections(job_id, wanted.version)
         transcript = corrected(transcript, {(each.segment, each.position): each.text or "" for each in overlay.words})
-    if caller.may_see_all:
-        return transcript
-    # It comes with all of formatting, models too, which only this needs.
-    from pipeline.format.redaction import Redaction, redacted  # noqa: PLC0415
+    return shown(transcript, redaction, caller.services.settings, caller.tenant)
 
-    return redacted(transcript, Redaction())
+
+def redaction_of(caller: Caller, job_id: str, wanted: bool | None) -> RedactionOptions | None:
+    """What is left out of what a caller sees and hears of a job; None: nothing.
+
+    Raises:
+        Forbidden: the caller may not see all that was asked for.
+    """
+    asked = caller.jobs.options(job_id).redaction
+    if not caller.may_see_all:
+        if wanted is False:
+            raise Forbidden("it takes the scope unredacted")
+        return at_least_usual(asked)
+    if wanted is False:
+        return None
+    return (asked or RedactionOptions()) if wanted else asked
 
 
 def format_for(accept: str) -> OutputFormat:

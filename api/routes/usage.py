@@ -1,12 +1,13 @@
-"""What a tenant had transcribed."""
+"""What a tenant had transcribed, and how its queue does now."""
 
+import time
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from api.refusals import refusals
-from api.schemas import UsageOut
+from api.schemas import QueueOut, UsageOut
 from api.security import Reader
 
 router = APIRouter(tags=["usage"])
@@ -22,3 +23,10 @@ async def get_usage(
     start, end = (since.timestamp() if since else 0.0), (until.timestamp() if until else None)
     rows = await caller.services.read(caller.jobs.usage, start, end)
     return UsageOut(jobs=sum(row.jobs for row in rows), audio_s=round(sum(row.audio_s for row in rows), 3))
+
+
+@router.get("/v1/queue", summary="Load and throughput", responses=refusals())
+async def get_queue(caller: Reader) -> QueueOut:
+    """Of the tenant's jobs, at this moment."""
+    load = await caller.services.read(caller.jobs.load, time.time())
+    return QueueOut(queued=load.queued, running=load.running, audio_s_per_s=round(load.audio_s_per_s, 3))

@@ -43,7 +43,9 @@ class EndpointOut(BaseModel):
     url: str
     events: list[str]
     enabled: bool
+    disabled_at: datetime | None
     disabled_reason: str | None
+    previous_secret_until: datetime | None = Field(description="Until then the secret before signs as well.")
     created_at: datetime | None
 
     @classmethod
@@ -54,7 +56,9 @@ class EndpointOut(BaseModel):
             url=endpoint.url,
             events=list(endpoint.kinds),
             enabled=endpoint.disabled_at is None,
+            disabled_at=moment(endpoint.disabled_at),
             disabled_reason=endpoint.disabled_reason,
+            previous_secret_until=moment(endpoint.previous_until),
             created_at=moment(endpoint.created_at),
             **more,
         )
@@ -62,6 +66,12 @@ class EndpointOut(BaseModel):
 
 class EndpointWithSecret(EndpointOut):
     """An endpoint and the secret that signs what goes there, which is not shown again."""
+
+    secret: str
+
+
+class CallbackSecret(BaseModel):
+    """The secret that signs what goes to the callback URLs of jobs."""
 
     secret: str
 
@@ -127,6 +137,12 @@ async def add_endpoint(wanted: EndpointIn, caller: Admin) -> EndpointWithSecret:
     return EndpointWithSecret.of(endpoint, secret=secret)
 
 
+@router.post("/v1/webhooks/callback-secret", summary="Show the secret of callback URLs", responses=refusals())
+async def show_callback_secret(caller: Admin) -> CallbackSecret:
+    """What signs messages to the callback URLs of the tenant's jobs; it is made when it is first asked for."""
+    return CallbackSecret(secret=await caller.services.write(_webhooks(caller).callback_secret, caller.tenant))
+
+
 @router.get("/v1/webhooks", summary="List endpoints", responses=refusals())
 async def list_endpoints(caller: Admin) -> list[EndpointOut]:
     """The oldest first."""
@@ -190,7 +206,7 @@ async def list_deliveries(
     endpoint_id: str | None = None,
     job_id: str | None = None,
     status: DeliveryState | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> list[DeliveryOut]:
     """The newest first."""
     chosen = DeliveryFilter(caller.tenant, endpoint_id, job_id, status, limit)
