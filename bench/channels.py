@@ -1,14 +1,12 @@
 """How well two-channel calls are heard: each channel of the call against the same channel as a recording of its own.
 
-    python -m bench.channels AGENT CUSTOMER [--turns 60] [--model tiny.en] [--yardstick] [--json]
-
-AGENT and CUSTOMER are manifests, lines of {"audio", "text"}, of who speaks on channel 0 and 1. Calls of some three
-minutes are made of them, 8 kHz mu-law: turn by turn, with overlaps, and with what leaks from the other party at -20,
--30 and -40 dB, delayed and dulled as through the air. The goal is a word error rate no more than 0.5 points above that
-of the channels alone, and no word of the other party. `--yardstick` lets faster-whisper hear the channels as well.
+The first two manifests of `--speech`, or the speakers of the demo call, are who speaks on channel 0 and 1. Calls of
+some three minutes are made of them, 8 kHz mu-law: turn by turn, with overlaps, and with what leaks from the other
+party at -20, -30 and -40 dB, delayed and dulled as through the air. The goal is a word error rate no
+more than 0.5 points above that of the channels alone, and no word of the other party.
+faster-whisper hears the channels as well.
 """
 
-import argparse
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,12 +17,14 @@ import numpy as np
 import soundfile
 from scipy.signal import butter, sosfilt
 
+from bench.harness import Figure, Findings, Plan, installed
 from bench.recognisers import Ours, Yardstick
-from bench.report import PACKAGES, Report, Row, progress, publish
-from bench.speech import TELEPHONE_RATE_HZ, Samples, Spoken, line_noise, read_utterances
+from bench.report import PACKAGES, Report, Row, progress
+from bench.speech import TELEPHONE_RATE_HZ, Samples, Spoken, line_noise, speakers
 from pipeline.values import Transcript
 from workers import evaluate
 
+TURNS, QUICK_TURNS = 60, 16
 TURNS_A_CALL: Final = 30
 GAPS_S: Final = (0.3, 1.2)
 OVERLAP_S: Final = 0.8
@@ -147,14 +147,14 @@ def _percent(heard: Iterable[evaluate.Spoken]) -> float:
     return round(100 * (evaluate.score(list(heard)).wer or 0.0), 2)
 
 
-def measure(speakers: Sequence[Sequence[Spoken]], model: str, *, with_yardstick: bool) -> list[Row]:
+def measure(parties: Sequence[Sequence[Spoken]], model: str, *, with_yardstick: bool) -> list[Row]:
     """A row for each kind of call."""
     ours = Ours(model)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         hearing = Hearing(ours, Path(folder))
         for overlapping, leaks_db in ((False, (None,)), (True, (None, -20.0, -30.0, -40.0))):
-            calls = place(speakers[0], speakers[1], overlapping=overlapping)
+            calls = place(parties[0], parties[1], overlapping=overlapping)
             alone = hearing.alone(calls)
             other = hearing.alone(calls, Yardstick(ours.folder).transcribe) if with_yardstick else None
             kind = "overlaps" if overlapping else "turn by turn"
@@ -168,28 +168,28 @@ def measure(speakers: Sequence[Sequence[Spoken]], model: str, *, with_yardstick:
     return rows
 
 
-def main() -> None:
-    """Print the table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("manifest", type=Path, nargs=2, metavar=("AGENT", "CUSTOMER"))
-    parser.add_argument("--turns", type=int, default=60, help="of both speakers together (60)")
-    parser.add_argument("--model", default="tiny.en", help="a folder or name, as VOXQUEUE_MODEL takes it (tiny.en)")
-    parser.add_argument("--yardstick", action="store_true", help="faster-whisper on each channel alone as well")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    speakers = [list(read_utterances(path, arguments.turns // 2)) for path in arguments.manifest]
-    rows = measure(speakers, arguments.model, with_yardstick=arguments.yardstick)
+def run(plan: Plan) -> Findings:
+    """A row for each kind of call."""
+    installed("faster_whisper", "pip install 'voxqueue[bench]'")
+    found = speakers(plan, (QUICK_TURNS if plan.quick else TURNS) // 2)
+    if len(found) == 1:
+        # One manifest: every other utterance is the customer's.
+        found = [found[0][::2], found[0][1::2]]
+    rows = measure(found, plan.model, with_yardstick=True)
     columns = {
         "kind": "calls",
         "wer": "WER, %",
         "alone": "channels alone, %",
         "worse": "worse by",
         "foreign": "words of the other party",
-    } | ({"other": "faster-whisper alone, %"} if arguments.yardstick else {})
-    minutes = sum(len(each.samples) for speaker in speakers for each in speaker) / TELEPHONE_RATE_HZ / 60
-    note = f"{arguments.turns} turns, {minutes:.0f} minutes of speech; {arguments.model}, int8."
-    publish(Report("Two-channel calls", columns, rows, (note,), PACKAGES), as_json=arguments.json)
-
-
-if __name__ == "__main__":
-    main()
+        "other": "faster-whisper alone, %",
+    }
+    figures = {
+        "worse_turn_by_turn_points": Figure((rows[0]["worse"],), higher_is_better=False, is_ratio=False),
+        "worse_with_overlaps_points": Figure((rows[1]["worse"],), higher_is_better=False, is_ratio=False),
+        "foreign_words": Figure((sum(row["foreign"] for row in rows),), higher_is_better=False, is_ratio=False),
+    }
+    turns = sum(len(speaker) for speaker in found)
+    minutes = sum(len(each.samples) for speaker in found for each in speaker) / TELEPHONE_RATE_HZ / 60
+    note = f"{turns} turns, {minutes:.0f} minutes of speech; {plan.model}, int8."
+    return Findings(figures, [Report("Two-channel calls", columns, rows, (note,), (*PACKAGES, "faster-whisper"))])

@@ -1,13 +1,12 @@
 """What the codecs of the telephone cost, here and in faster-whisper: word error rates after a round trip.
 
-    python -m bench.codecs MANIFEST [--utterances 25] [--model tiny.en] [--bcg729 LIBRARY] [--json]
-
-MANIFEST has lines of {"audio", "text"}. The utterances are brought to 8 kHz and equal level, joined to recordings of
+The utterances are brought to 8 kHz and equal level, joined to recordings of
 up to 28 s, encoded, and the same files are given to both. `cost` is how much the word error rate rises over that of
-16-bit PCM: a codec should cost no more here than there. faster-whisper is the extra `bench`.
+16-bit PCM: a codec should cost no more here than there. faster-whisper is the extra `bench`; G.729
+takes Debian's libbcg729.
 """
 
-import argparse
+import ctypes.util
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -19,12 +18,14 @@ import numpy as np
 import soundfile
 
 from bench import g729
+from bench.harness import Figure, Findings, Plan, installed
 from bench.recognisers import Ours, Yardstick
-from bench.report import PACKAGES, Report, Row, progress, publish
-from bench.speech import TELEPHONE_RATE_HZ, Samples, Spoken, join, read_utterances
+from bench.report import PACKAGES, Report, Row, progress
+from bench.speech import TELEPHONE_RATE_HZ, Samples, Spoken, join, utterances
 from workers import evaluate
 
 LONGEST_S = 28.0
+UTTERANCES: Final = 25
 PLAIN: Final = "PCM 16 bits"
 
 Encoder = Callable[[Samples, Path], None]
@@ -97,19 +98,16 @@ def _wer(recordings: Sequence[Spoken], texts: Sequence[str]) -> float:
     return round(100 * (rate or 0.0), 2)
 
 
-def main() -> None:
-    """Print the table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("--utterances", type=int, default=25, help="how many of the manifest (25)")
-    parser.add_argument("--model", default="tiny.en", help="a folder or name, as VOXQUEUE_MODEL takes it (tiny.en)")
-    parser.add_argument("--bcg729", type=Path, help="the library that encodes G.729, e.g. libbcg729.so.0")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
+def run(plan: Plan) -> Findings:
+    """A row for each codec."""
+    installed("faster_whisper", "pip install 'voxqueue[bench]'")
     codecs = dict(CODECS)
-    if arguments.bcg729:
-        codecs["G.729"] = ".g729", partial(by_bcg729, library=arguments.bcg729)
-    recordings = join(read_utterances(arguments.manifest, arguments.utterances), LONGEST_S)
+    library = ctypes.util.find_library("bcg729")
+    if library:
+        codecs["G.729"] = ".g729", partial(by_bcg729, library=Path(library))
+    if plan.quick:
+        codecs = {name: codecs[name] for name in (PLAIN, "GSM 06.10")}
+    recordings = join(utterances(plan, UTTERANCES), LONGEST_S)
     words = sum(len(evaluate.normalise(each.text).split()) for each in recordings)
     columns = {
         "codec": "codec",
@@ -119,12 +117,15 @@ def main() -> None:
         "ours_cost": "cost, points",
         "yardstick_cost": "cost to faster-whisper",
     }
-    rows = measure(recordings, codecs, arguments.model)
-    note = f"{arguments.utterances} utterances, {words} words in {len(recordings)} recordings; {arguments.model}, int8."
-    missing = () if arguments.bcg729 else ("G.729 was not encoded: no library was named.",)
+    rows = measure(recordings, codecs, plan.model)
+    figures = {
+        "worst_cost_points": Figure((max(row["ours_cost"] for row in rows),), higher_is_better=False, is_ratio=False),
+        "mean_wer_over_faster_whisper": Figure(
+            (sum(row["ours_wer"] for row in rows) / (sum(row["yardstick_wer"] for row in rows) or 1.0),),
+            higher_is_better=False,
+        ),
+    }
+    note = f"{words} words in {len(recordings)} recordings; {plan.model}, int8."
+    missing = () if library else ("G.729 was not encoded: there is no libbcg729.",)
     report = Report("Codec round trips", columns, rows, (note, *missing), (*PACKAGES, "faster-whisper"))
-    publish(report, as_json=arguments.json)
-
-
-if __name__ == "__main__":
-    main()
+    return Findings(figures, [report])

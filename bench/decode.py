@@ -1,26 +1,47 @@
-"""Speed of CTC beam search over length: `python -m bench.decode TEXT_FILE [--seconds 10 30 300]`.
+"""How fast CTC beam search is over the length of what it searches, beside pyctcdecode on the whole of it and others.
 
-Emissions are made from text, characters at 50 frames a second, peaky, with some frames torn between two letters. The
-same words are searched in segments of the pipeline's length and in longer ones: pyctcdecode carries all that was said
-in each beam, so that its cost grows faster than the length, and segments of at most 30 s keep decoding flat.
+Emissions are made from text, characters at 50 frames a second, peaky, with some frames torn between two letters. Ours
+finds times and confidences as well, the others the text only; they search without a language model, of which each has
+its own form.
 """
 
-import argparse
+import importlib
 import time
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
+from typing import Any, Final
 
 import numpy as np
 from jiwer import wer
 
+from bench.harness import Figure, Findings, Plan
+from bench.report import Report, Row
+from bench.speech import utterances
 from pipeline.decode import CtcDecoder, CtcLabels
 from pipeline.decode.estimate import words_of
-from pipeline.decode.language import GENERAL
+from pipeline.decode.language import GENERAL, load_language_model
 from pipeline.options import DecodeOptions
 from pipeline.values import CtcEmissions, Span
 
 FRAME_S = 0.02
+SHORT_S: Final = 10.0
+LENGTHS_S: Final = (SHORT_S, 120.0, 600.0, 1800.0)
+ROUNDS: Final = 3
 LABELS = CtcLabels(("", " ", *"abcdefghijklmnopqrstuvwxyz'"), 0, pieces=False)
+COLUMNS: Final = {
+    "decoder": "decoder",
+    "lm": "language model",
+    "length_s": "length, s",
+    "x": "times real time a core",
+    "wer": "word error rate",
+    "differs": "words unlike ours",
+}
+PACKAGES: Final = ("pyctcdecode", "kenlm", "ctc-beam-decoder", "flashlight-text", "numpy")
 _TORN = 0.06
+_LONGEST_WHOLE_S = 1800.0
+Search = Callable[[CtcEmissions], str]
 
 
 def emissions_of(text: str, chance: np.random.Generator) -> CtcEmissions:
@@ -34,32 +55,119 @@ def emissions_of(text: str, chance: np.random.Generator) -> CtcEmissions:
     return CtcEmissions(Span(0, 0.0, len(path) * FRAME_S), log_probs.astype(np.float16), FRAME_S)
 
 
-def measure(text: str, segment_s: float, lm: Path | None) -> tuple[float, float]:
-    """Seconds of audio for a second of processor time, and the word error rate, in segments of that length."""
-    decoder = CtcDecoder(LABELS, DecodeOptions(), lm)
-    letters = round(segment_s / FRAME_S / 3)
+def text_of(plan: Plan, letters: int | None = None) -> str:
+    """Words of the plan's text, or of the demo call; over and over until there are so many letters."""
+    lines = (
+        plan.text.read_text(encoding="utf-8").splitlines()
+        if plan.text
+        else [each.text for each in utterances(plan, 99)]
+    )
+    words = " ".join(word for line in lines for word in words_of(line))
+    return (f"{words} " * (1 + letters // len(words)))[:letters] if letters else words
+
+
+def run(plan: Plan) -> Findings:
+    """A row for each decoder, language model and length."""
+    lengths = LENGTHS_S[: 2 if plan.quick else None]
+    text = text_of(plan, _letters(lengths[-1]))
+    rows: list[Row] = []
+    rates: dict[tuple[str, str, float], tuple[float, ...]] = {}
+    for seconds in plan.track(lengths, "lengths"):
+        parts = _parts(text, seconds)
+        for lm in (None, Path(GENERAL)):
+            reference: list[str] = []
+            for name, search in _searches(lm, seconds).items():
+                found = [_measured(search, parts) for _ in range(plan.rounds(ROUNDS if seconds == SHORT_S else 1))]
+                said = found[0][1]
+                reference = reference or said
+                key = (name, "general" if lm else "none", seconds)
+                rates[key] = tuple(rate for rate, _ in found)
+                rows.append({
+                    **dict(zip(("decoder", "lm", "length_s"), key, strict=True)),
+                    "x": round(median(rates[key])),
+                    "wer": wer([part for part, _ in parts], said),
+                    "differs": wer(reference, said),
+                })  # fmt: skip
+    report = Report("CTC beam search", COLUMNS, rows, ("beam width 5",), PACKAGES)
+    return Findings(_figures(rates, rows, lengths), [report])
+
+
+def _figures(
+    rates: dict[tuple[str, str, float], tuple[float, ...]], rows: Sequence[Row], lengths: Sequence[float]
+) -> dict[str, Figure]:
+    figures = {}
+    for lm in ("general", "none"):
+        short = median(rates["ours", lm, SHORT_S])
+        figures[f"rate_at_{lengths[-1]:g}_s_over_{SHORT_S:g}_s_{lm}"] = Figure(
+            tuple(rate / short for rate in rates["ours", lm, lengths[-1]])
+        )
+        whole_s = min(lengths[-1], _LONGEST_WHOLE_S)
+        figures[f"cpu_over_whole_pyctcdecode_at_{whole_s:g}_s_{lm}"] = Figure(
+            (median(rates["pyctcdecode", lm, whole_s]) / median(rates["ours", lm, whole_s]),), higher_is_better=False
+        )
+        differs = max(row["differs"] for row in rows if row["decoder"] == "pyctcdecode" and row["lm"] == lm)
+        figures[f"words_equal_to_whole_pyctcdecode_{lm}"] = Figure((1 - differs,))
+    return figures
+
+
+def _letters(seconds: float) -> int:
+    return round(seconds / FRAME_S / 3)
+
+
+def _parts(text: str, seconds: float) -> list[tuple[str, CtcEmissions]]:
+    """Text and its emissions: a dozen short ones, or one long one."""
     chance = np.random.default_rng(1)
-    segments = [emissions_of(text[start : start + letters], chance) for start in range(0, len(text), letters)]
+    letters = _letters(seconds)
+    count = 12 if seconds == SHORT_S else 1
+    cut = [text[at * letters : (at + 1) * letters].strip() for at in range(count)]
+    return [(part, emissions_of(part, chance)) for part in cut if part]
+
+
+def _measured(search: Search, parts: Sequence[tuple[str, CtcEmissions]]) -> tuple[float, list[str]]:
+    """Seconds of audio for a second of processor time, and what was found."""
     began_s = time.process_time()
-    heard = [word.text for segment in segments for word in decoder.decode(segment).words]
+    said = [search(emissions) for _, emissions in parts]
     took_s = time.process_time() - began_s
-    return sum(segment.span.duration_s for segment in segments) / took_s, wer(text, " ".join(heard))
+    return sum(emissions.span.duration_s for _, emissions in parts) / took_s, said
 
 
-def main() -> None:
-    """Measures and prints."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("text", type=Path)
-    arguments.add_argument("--seconds", type=float, nargs="+", default=[10.0, 30.0, 120.0])
-    chosen = arguments.parse_args()
-    longest = round(max(chosen.seconds) / FRAME_S / 3)
-    text = " ".join(word for line in chosen.text.read_text(encoding="utf-8").splitlines() for word in words_of(line))
-    for lm in (None, Path(GENERAL)):
-        for seconds in chosen.seconds:
-            rate, errors = measure(text[: 2 * longest], seconds, lm)
-            name = lm or "no language model"
-            print(f"{name}: segments of {seconds:g} s: {rate:.0f} x real time a core, word error rate {errors:.1%}")
+def _searches(lm: Path | None, seconds: float) -> dict[str, Search]:
+    """The decoders by name, ours first; ours finds times and confidences too."""
+    ours = CtcDecoder(LABELS, DecodeOptions(), lm)
+    found: dict[str, Search] = {"ours": lambda emissions: " ".join(word.text for word in ours.decode(emissions).words)}
+    if seconds <= _LONGEST_WHOLE_S:
+        found["pyctcdecode"] = _pyctcdecode(lm)
+    if lm is None and find_spec("ctc_beam_decoder"):
+        found["ctc-beam-decoder"] = _ctc_beam_decoder()
+    if lm is None and find_spec("flashlight"):
+        found["flashlight-text"] = _flashlight()
+    return found
 
 
-if __name__ == "__main__":
-    main()
+def _pyctcdecode(lm: Path | None) -> Search:
+    library = importlib.import_module("pyctcdecode")
+    alphabet = library.Alphabet(list(LABELS.texts), LABELS.pieces)
+    search = library.BeamSearchDecoderCTC(alphabet, load_language_model(lm) if lm else None)
+    return lambda emissions: str(search.decode_beams(emissions.log_probs.astype(np.float32), beam_width=5)[0][0])
+
+
+def _ctc_beam_decoder() -> Search:
+    search = importlib.import_module("ctc_beam_decoder").build_ctcdecoder(list(LABELS.texts))
+    return lambda emissions: str(search.decode(emissions.log_probs.astype(np.float32), beam_width=5))
+
+
+def _flashlight() -> Search:
+    library = importlib.import_module("flashlight.lib.text.decoder")
+    options = library.LexiconFreeDecoderOptions(
+        beam_size=5, beam_size_token=len(LABELS.texts), beam_threshold=10, lm_weight=0, sil_score=0, log_add=True,
+        criterion_type=library.CriterionType.CTC,
+    )  # fmt: skip
+    search: Any = library.LexiconFreeDecoder(options, library.ZeroLM(), 1, LABELS.blank, [])
+
+    def searched(emissions: CtcEmissions) -> str:
+        log_probs = np.ascontiguousarray(emissions.log_probs, np.float32)
+        tokens = search.decode(log_probs.ctypes.data, *log_probs.shape)[0].tokens
+        kept = [label for label, earlier in zip(tokens, [-1, *tokens], strict=False) if label not in (earlier, -1)]
+        return " ".join("".join(LABELS.texts[label] for label in kept).split())
+
+    return searched

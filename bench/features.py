@@ -1,16 +1,14 @@
-"""How equal each front end is to the reference extractor of `transformers`, and how fast it is on one core.
+"""How equal each front end is to the reference extractor of `transformers`, and how fast it is on one core."""
 
-python -m bench.features [--json]
-"""
-
-import argparse
-import json
 import time
 from collections.abc import Callable
+from statistics import median
 
 import numpy as np
 from transformers import ParakeetFeatureExtractor, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
 
+from bench.harness import Figure, Findings, Plan
+from bench.report import Report, Row
 from pipeline.features import Frames, Samples, front_end_of
 from pipeline.spec import FrontEnd, NemoLogMel, RawWaveform, WhisperLogMel
 from pipeline.values import SAMPLE_RATE_HZ
@@ -52,25 +50,24 @@ def measure(front_end: FrontEnd, reference: Callable[[Samples], Frames]) -> dict
     speed = {}
     for name, function in (("ours_x", ours), ("reference_x", reference)):
         began_s = time.perf_counter()
-        for _ in range(ROUNDS):
-            function(samples)
-        speed[name] = ROUNDS * DURATION_S / (time.perf_counter() - began_s)
+        function(samples)
+        speed[name] = DURATION_S / (time.perf_counter() - began_s)
     return {"max_difference": float(np.abs(frames - reference(samples)[: len(frames)]).max()), **speed}
 
 
-def main() -> None:
-    """Print the figures as a table, or as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true")
-    as_json = parser.parse_args().json
-    figures = {name: measure(*pair) for name, pair in references().items()}
-    if as_json:
-        print(json.dumps(figures))
-        return
-    print(f"{'front end':<14}{'max difference':>16}{'x real time':>14}{'reference':>12}")
-    for name, row in figures.items():
-        print(f"{name:<14}{row['max_difference']:>16.1e}{row['ours_x']:>14.0f}{row['reference_x']:>12.0f}")
-
-
-if __name__ == "__main__":
-    main()
+def run(plan: Plan) -> Findings:
+    """A row for each front end."""
+    figures: dict[str, Figure] = {}
+    rows: list[Row] = []
+    for name, pair in plan.track([*references().items()], "front ends"):
+        found = [measure(*pair) for _ in range(plan.rounds(ROUNDS))]
+        key = name.replace("-", "_")
+        figures[f"{key}_over_reference"] = Figure(tuple(each["ours_x"] / each["reference_x"] for each in found))
+        rows.append({"front_end": name, **{column: median(each[column] for each in found) for column in found[0]}})
+    columns = {
+        "front_end": "front end",
+        "max_difference": "greatest difference",
+        "ours_x": "times real time",
+        "reference_x": "reference, times real time",
+    }
+    return Findings(figures, [Report("Front ends", columns, rows, (), ("librosa", "numpy", "transformers"))])

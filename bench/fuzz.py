@@ -23,6 +23,7 @@ from typing import IO, Any, BinaryIO, Final
 
 import numpy as np
 
+from bench.harness import Figure, Findings, Plan
 from bench.mutations import mutate
 from bench.report import Report, publish
 from pipeline.audio import AudioReader, Cage, Declared, Limits
@@ -162,6 +163,19 @@ def _report(outcomes: Counter[str], wrong: Sequence[str], note: str) -> Report:
     columns = {"outcome": "outcome", "files": "files"}
     peak = f"Peak memory of a decoder: {Fork.peak_kib // MEBIBYTE} MiB."
     return Report("Mutated recordings", columns, rows, (note, peak, *wrong), ("av", "soundfile"))
+
+
+def run(plan: Plan) -> Findings:
+    """How often each outcome came."""
+    files = 200 if plan.quick else 2000
+    began_s = time.monotonic()
+    outcomes, wrong = fuzz(files, 1, None)
+    rate = files / (time.monotonic() - began_s)
+    figures = {
+        "wrong": Figure((len(wrong),), higher_is_better=False, is_ratio=False),
+        "files_per_s": Figure((rate,), is_ratio=False),
+    }
+    return Findings(figures, [_report(outcomes, wrong, f"{files} files of {len(CASES)} formats, seed 1.")])
 
 
 def main() -> None:

