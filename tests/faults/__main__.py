@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = run(plan, partial(print, file=sys.stderr, flush=True))
     for name, times in sorted(report.faults.items()):
         print(f"  {times:4d} x {name}")
-    for kind in ("lost", "twice", "wrong", "stuck"):
+    for kind in ("lost", "twice", "wrong", "stuck", "untold"):
         jobs: dict[str, str] = getattr(report.verdict, kind)
         for job_id, why in list(jobs.items())[:20]:
             print(f"{kind}: job {job_id}: {why}")

@@ -2,7 +2,7 @@
 
 I1 every job that was taken has ended · I2 one transcript, with the right text · I3 one accepted finish a step, fences
 growing · I4 no reference to bytes that are gone or changed · I6 nothing moves on from an end · I7 no input takes more
-processes with it than it may. (I5, webhooks, is checked where there is a sink; I8, tenants, where there are several.)
+processes with it than it may. I5, webhooks, and I8, tenants, are looked at by `told`.
 """
 
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, select
 from pipeline.errors import ArtifactDamaged
 from pipeline.stages import STEPS
 from workers.db.session import Database
-from workers.db.tables import artifacts, attempts, events, jobs, steps, transcripts
+from workers.db.tables import artifacts, attempts, deliveries, events, jobs, steps, transcripts
 from workers.jobs import ArtifactRef
 from workers.states import FINAL_JOB_STATES, JobState, Outcome, StepState
 from workers.storage import ArtifactStore
@@ -33,6 +33,7 @@ class Tables:
     events: Rows
     artifacts: Rows
     transcripts: Rows
+    deliveries: Rows
 
 
 @dataclass
@@ -44,11 +45,12 @@ class Verdict:
     twice: dict[str, str] = field(default_factory=dict)
     wrong: dict[str, str] = field(default_factory=dict)
     stuck: dict[str, str] = field(default_factory=dict)
+    untold: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_clean(self) -> bool:
         """Whether every promise was kept."""
-        return not (self.lost or self.twice or self.wrong or self.stuck)
+        return not (self.lost or self.twice or self.wrong or self.stuck or self.untold)
 
 
 def read(database: Database) -> Tables:
@@ -58,7 +60,8 @@ def read(database: Database) -> Tables:
         def everything(table: Any) -> Rows:
             return connection.execute(select(table).order_by(table.c.id)).all()
 
-        return Tables(*(everything(table) for table in (jobs, steps, attempts, events, artifacts, transcripts)))
+        read_too = (jobs, steps, attempts, events, artifacts, transcripts, deliveries)
+        return Tables(*(everything(table) for table in read_too))
 
     return database.run(act)
 

@@ -17,7 +17,7 @@ from workers.db.migrate import upgrade
 from workers.settings import Settings
 
 _LEAST_FREE_BYTES = 2 << 30
-ON_CPU = "preprocess,features,decode,format"
+ON_CPU = "preprocess,features,decode,format,deliver"
 QUICK: Mapping[str, object] = {
     "lease_s": 3.0,
     "heartbeat_s": 0.5,
@@ -80,13 +80,18 @@ def full_strength() -> list[Supervised]:
 
 
 @contextmanager
-def servers() -> Iterator[Servers]:
-    """A PostgreSQL, a broker, and a proxy before it, that several clusters may use one after another."""
+def servers(seed: int = 0) -> Iterator[Servers]:
+    """A PostgreSQL, a broker, and a proxy before it, that several clusters may use one after another.
+
+    The seed says whether Valkey or Redis is the first broker.
+    """
     with ExitStack() as stack:
         made = tempfile.TemporaryDirectory(prefix="vq-", dir=_in_memory(), ignore_cleanup_errors=True)
         folder = Path(stack.enter_context(made))
         server = stack.enter_context(postgres(folder / "postgres"))
-        broker = Broker(folder / "broker", broker_programs())
+        programs = broker_programs()
+        first = seed % len(programs)
+        broker = Broker(folder / "broker", [*programs[first:], *programs[:first]])
         stack.callback(broker.kill)
         broker.start()
         yield Servers(folder, server, broker, stack.enter_context(Proxy(broker.port)))

@@ -34,11 +34,10 @@ def main(arguments: list[str]) -> int:
 
         dispatch()
         return 0
-    from pipeline.stages import Step  # noqa: PLC0415
     from workers.settings import settings  # noqa: PLC0415
     from workers.worker import serve  # noqa: PLC0415
 
-    return serve(settings(), [Step(name) for name in arguments[1].split(",")], int(arguments[2]))
+    return serve(settings(), arguments[1].split(","), int(arguments[2]))
 
 
 pretend()

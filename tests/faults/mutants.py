@@ -3,18 +3,19 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import DBAPIError
 
 from workers.db.base import db_now
-from workers.db.tables import steps
+from workers.db.tables import steps, webhook_endpoints
 from workers.dispatch import Dispatcher
-from workers.jobs import Jobs, create, lease, reap
+from workers.jobs import Jobs, create, endings, outbox, reap
+from workers.jobs.cascade import Cascade
+from workers.jobs.outbox import Message
 from workers.jobs.reap import Lost, Ready
-from workers.jobs.values import Lease, NewJob, Policy
+from workers.jobs.values import NewJob, Policy
 from workers.states import StepState
 
 
@@ -31,9 +32,9 @@ class Mutant:
         setattr(self.owner, self.attribute, self.replacement)
 
 
-def hold_without_fence(connection: Connection, held: Lease, values: dict[str, object]) -> None:
-    """`lease.hold`, whoever holds the step by now."""
-    connection.execute(update(steps).where(steps.c.id == held.step_id).values(**values))
+def end_without_fence(**kind: bool) -> Cascade:
+    """`endings.ending`, whoever holds the step by now."""
+    return endings.make_ending((steps.c.id == bindparam("held_step"),), **kind)
 
 
 def take_back_at_once(connection: Connection, lost: Lost, policy: Policy) -> Ready | None:
@@ -51,7 +52,7 @@ def take_back_at_once(connection: Connection, lost: Lost, policy: Policy) -> Rea
 def answer_first(jobs: Jobs, job: NewJob) -> str:
     """`Jobs.create` that lets its caller publish and answer whether or not the commit is made."""
     with suppress(DBAPIError):
-        jobs.database._once(partial(create.create, job=job, gate=jobs.gate))
+        jobs.database._once(create.Creating(job, jobs.gate))
     return job.id
 
 
@@ -59,9 +60,21 @@ def never_announce(_dispatcher: Dispatcher, _ready: object) -> None:
     """`Dispatcher._announce`: what was acknowledged is nobody's business any more."""
 
 
+def tell_nobody(_connection: Connection, _job_id: str) -> None:
+    """`outbox.tell_job_ended` that leaves it to whoever asks."""
+
+
+def tell_every_tenant(connection: Connection, message: Message, _callback_url: str | None = None) -> None:
+    """`outbox.tell` to all endpoints there are."""
+    for row in connection.execute(select(webhook_endpoints.c.id, webhook_endpoints.c.url)).all():
+        outbox.deliver_to(connection, message, (row.id, row.url), outbox.new_delivery_id())
+
+
 MUTANTS: dict[str, Mutant] = {
-    "no-fence": Mutant(lease, "hold", hold_without_fence),
+    "no-fence": Mutant(endings, "ending", end_without_fence),
     "reaper-without-compare-and-set": Mutant(reap, "take_back", take_back_at_once),
     "publish-before-commit": Mutant(Jobs, "create", answer_first),
     "ack-without-dispatch": Mutant(Dispatcher, "_announce", never_announce),
+    "tell-nobody": Mutant(endings, "tell_job_ended", tell_nobody),
+    "tell-every-tenant": Mutant(outbox, "tell", tell_every_tenant),
 }

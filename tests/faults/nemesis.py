@@ -37,6 +37,15 @@ class Happened:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """A process that ended because of what was killed: a `child` of a pool, or a `main` process; `at` since 1970."""
+
+    what: str
+    pid: int
+    at: float
+
+
 @dataclass
 class Nemesis:
     """Acts on one cluster until it is told to stop; `taken` is where it finds ids of jobs, which grow meanwhile.
@@ -50,7 +59,7 @@ class Nemesis:
     seed: int
     pace: float = 1.0
     happened: list[Happened] = field(default_factory=list)
-    kills: list[tuple[int, float]] = field(default_factory=list)
+    kills: list[Kill] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -99,18 +108,18 @@ class Nemesis:
         children = worker.family()[1:]
         if not children:
             return f"{worker.name} has no child"
-        return self._kill(worker, [self._random.choice(children)])
+        return self._kill("child", worker, [self._random.choice(children)])
 
     def kill_main(self) -> str:
         worker = self._random.choice(self.cluster.workers)
-        return self._kill(worker, worker.family())
+        return self._kill("main", worker, worker.family())
 
-    def _kill(self, worker: Supervised, doomed: list[psutil.Process]) -> str:
+    def _kill(self, what: str, worker: Supervised, doomed: list[psutil.Process]) -> str:
         # The children of a main process are tied to it; only the first is killed here.
         at = time.time()
         for process in doomed[:1]:
             send(process, signal.SIGKILL)
-        self.kills += [(process.pid, at) for process in doomed]
+        self.kills += [Kill(what, process.pid, at) for process in doomed]
         return f"{worker.name} {[process.pid for process in doomed]}"
 
     def stop_worker(self) -> str:
@@ -149,6 +158,29 @@ class Nemesis:
         self.cluster.proxy.silence()
         self.later("black_hole", seconds, self.cluster.proxy.speak)
         return f"silent for {seconds:.1f} s"
+
+    def starve_broker(self) -> str:
+        seconds = self._random.uniform(1.0, 5.0)
+        self.cluster.broker.starve(1)
+        self.later("starve_broker", seconds, partial(_gently, partial(self.cluster.broker.starve, 0)))
+        return f"out of memory for {seconds:.1f} s"
+
+    def fill_broker_disk(self) -> str:
+        seconds = self._random.uniform(1.0, 5.0)
+        self.cluster.broker.fill_disk()
+        self.later("fill_broker_disk", seconds, partial(_gently, self.cluster.broker.empty_disk))
+        return f"MISCONF for {seconds:.1f} s"
+
+    def starve_worker(self) -> str:
+        """No more open files than there are: whatever a step opens is refused."""
+        worker = self._random.choice(self.cluster.workers)
+        starved = worker.family()
+        limits = [process.rlimit(psutil.RLIMIT_NOFILE) for process in starved]
+        for process, (_, most) in zip(starved, limits, strict=True):
+            process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds(), most))
+        seconds = self._random.uniform(1.0, 4.0)
+        self.later("starve_worker", seconds, partial(_feed, starved, limits))
+        return f"{worker.name} for {seconds:.1f} s"
 
     def crash_postgres(self) -> str:
         seconds = self._random.choice([0.0, 0.0, 0.0, 3.0])
@@ -193,6 +225,18 @@ class Nemesis:
         return self._random.sample(ids, min(most, len(ids)))
 
 
+def _gently(undo: Undo) -> None:
+    """A broker that was killed meanwhile is as good as new."""
+    with suppress(RedisError, OSError, psutil.NoSuchProcess):
+        undo()
+
+
+def _feed(starved: list[psutil.Process], limits: list[tuple[int, int]]) -> None:
+    for process, limit in zip(starved, limits, strict=True):
+        with suppress(psutil.NoSuchProcess):
+            process.rlimit(psutil.RLIMIT_NOFILE, limit)
+
+
 def _wake(stopped: list[psutil.Process]) -> None:
     for process in stopped:
         send(process, signal.SIGCONT)
@@ -208,6 +252,9 @@ FAULTS: dict[str, tuple[float, Callable[[Nemesis], str]]] = {
     "flush_broker": (2, Nemesis.flush_broker),
     "cut_connections": (2, Nemesis.cut_connections),
     "black_hole": (1, Nemesis.black_hole),
+    "starve_broker": (1, Nemesis.starve_broker),
+    "fill_broker_disk": (1, Nemesis.fill_broker_disk),
+    "starve_worker": (1, Nemesis.starve_worker),
     "crash_postgres": (1, Nemesis.crash_postgres),
     "end_backends": (2, Nemesis.end_backends),
     "doubled_messages": (2, Nemesis.doubled_messages),

@@ -87,7 +87,7 @@ class Supervisor:
     def _start(self, each: Supervised) -> None:
         each.started_at = time.monotonic()
         each.starts += 1
-        command = [sys.executable, "-S", str(_TETHER), str(os.getpid())]
+        command = [sys.executable, "-S", str(_TETHER), str(os.getpid()), "0"]
         with (self._logs / f"{each.name}.log").open("ab") as log:
             each.process = subprocess.Popen(
                 [*command, sys.executable, "-m", "tests.faults.entry", *each.arguments],

@@ -3,21 +3,27 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from sqlalchemy import func, select
+
 from pipeline.errors import TransientError
 from pipeline.options import DecodeOptions, JobOptions
-from tests.faults import checker
+from tests.faults import checker, told
 from tests.faults.checker import Verdict
 from tests.faults.cluster import Cluster, cluster, full_strength, servers
-from tests.faults.nemesis import Nemesis
+from tests.faults.nemesis import Kill, Nemesis
 from tests.faults.oracle import Oracle
 from tests.faults.recordings import recording
+from tests.sinks import sink
 from workers.client import Client
+from workers.db.session import Database
+from workers.db.tables import deliveries, steps
 from workers.jobs import Jobs
-from workers.states import StepState
+from workers.states import DeliveryState, StepState
 
 OPTIONS = JobOptions(decode=DecodeOptions(beam_width=1))
 # The share of a run in which jobs come in; the rest is for the last ones to be struck as well.
@@ -28,7 +34,9 @@ _TELL_EVERY_S = 10.0
 CHAOS: Mapping[str, object] = {
     "max_crashes": 50,
     "max_retries": 9,
+    "collect_s": 15,
     "failpoint": "transaction.after_commit:cut*0.05,transaction.before_commit:cut*0.02,artifact.written:enospc*on",
+    **told.SETTINGS,
 }
 
 
@@ -52,8 +60,9 @@ class Report:
     plan: Plan
     handed_in: int
     faults: Mapping[str, int]
+    brokers: Mapping[str, int]
     verdict: Verdict
-    recovery_p95_s: float | None
+    recoveries_s: Mapping[str, list[float]]
 
     @property
     def document(self) -> dict[str, object]:
@@ -67,7 +76,10 @@ class Report:
             "twice": len(self.verdict.twice),
             "wrong": len(self.verdict.wrong),
             "stuck": len(self.verdict.stuck),
-            "recovery_p95_s": self.recovery_p95_s,
+            "untold": len(self.verdict.untold),
+            "recovery_p95_s": percentile([wait for waits in self.recoveries_s.values() for wait in waits], 0.95),
+            **{f"recovery_{what}_p95_s": percentile(waits, 0.95) for what, waits in self.recoveries_s.items()},
+            "brokers": self.brokers,
         }
 
 
@@ -93,7 +105,9 @@ class Submitter(threading.Thread):
         sound = recording(number)
         while True:
             with suppress(TransientError):
-                return self._client.enqueue(sound, OPTIONS, idempotency_key=f"{self._seed}-{number}").id
+                # The tenants use the same keys: neither may come by the other's job.
+                key = f"{self._seed}-{number // len(told.TENANTS)}"
+                return self._client.enqueue(sound, OPTIONS, idempotency_key=key, tenant=told.tenant_of(number)).id
             time.sleep(0.2)
 
 
@@ -101,10 +115,12 @@ def run(plan: Plan, tell: Callable[[str], None]) -> Report:
     """Do it, `tell` how it goes from time to time, and report."""
     pretend = {"VOXQUEUE_FAULTS_MUTANT": plan.mutant} if plan.mutant else {}
     with (
-        servers() as given,
+        servers(plan.seed) as given,
         cluster(given, full_strength(), pretend, **{**CHAOS, **plan.settings}) as made,
         Client(made.settings) as client,
+        sink() as receiver,
     ):
+        told.register(client, receiver, plan.seed)
         submitter = Submitter(client, plan.jobs, _SUBMITTING_SHARE * plan.duration_s, plan.seed)
         nemesis = Nemesis(made, client, submitter.taken, plan.seed, plan.pace)
         ended = threading.Event()
@@ -114,15 +130,23 @@ def run(plan: Plan, tell: Callable[[str], None]) -> Report:
         teller.start()
         nemesis.run(plan.duration_s, plan.only)
         submitter.join()
-        _settle(made, client.runtime.jobs)
+        _settle(made, client.runtime.database)
         ended.set()
         teller.join()
+        # A collector that went on would take away what the rows, read a moment before, still name.
+        made.processes.stop()
         oracle = Oracle(made.settings.model, OPTIONS)
         found = checker.read(client.runtime.database)
         store = client.runtime.store
         verdict = checker.check(found, submitter.taken, oracle.document, store, made.settings.max_crashes)
-        waits = checker.recoveries_s(found, nemesis.kills)
-        return Report(plan, len(submitter.taken), nemesis.counts, verdict, percentile(waits, 0.95))
+        told.check_told(found, submitter.taken, receiver, verdict)
+        told.check_tenants(found, submitter.taken, verdict)
+        recoveries = {what: checker.recoveries_s(found, _pids(nemesis.kills, what)) for what in ("child", "main")}
+        return Report(plan, len(submitter.taken), nemesis.counts, made.broker.starts, verdict, recoveries)
+
+
+def _pids(kills: Iterable[Kill], what: str) -> list[tuple[int, float]]:
+    return [(kill.pid, kill.at) for kill in kills if kill.what == what]
 
 
 def percentile(values: list[float], share: float) -> float | None:
@@ -131,7 +155,7 @@ def percentile(values: list[float], share: float) -> float | None:
     return round(ordered[math.ceil(share * len(ordered)) - 1], 2) if ordered else None
 
 
-def _settle(made: Cluster, jobs: Jobs) -> None:
+def _settle(made: Cluster, database: Database) -> None:
     """Wait until nothing is left to do, or nothing has been done for a while."""
     made.broker.start()
     made.proxy.speak()
@@ -139,17 +163,23 @@ def _settle(made: Cluster, jobs: Jobs) -> None:
     done, moved_at = -1, time.monotonic()
     while time.monotonic() - moved_at < _PATIENCE_S:
         with suppress(TransientError):
-            counts = jobs.counts()
-            if not any(_open(of_step) for of_step in counts.values()):
+            left, now_done = _left_and_done(database)
+            if not left:
                 return
-            now_done = sum(of_step.get(StepState.DONE, 0) for of_step in counts.values())
             if now_done != done:
                 done, moved_at = now_done, time.monotonic()
         time.sleep(0.5)
 
 
-def _open(of_step: Mapping[str, int]) -> int:
-    return sum(of_step.get(state, 0) for state in (StepState.BLOCKED, StepState.READY, StepState.RUNNING))
+def _left_and_done(database: Database) -> tuple[int, int]:
+    """Steps and deliveries that have not ended, and those that have ended well."""
+    states: Counter[str] = Counter()
+    with database.read() as connection:
+        for table in (steps, deliveries):
+            counted = connection.execute(select(table.c.state, func.count()).group_by(table.c.state))
+            states.update({row[0]: row[1] for row in counted})
+    left = sum(states[state] for state in (StepState.BLOCKED, StepState.READY, StepState.RUNNING))
+    return left, states[StepState.DONE] + states[DeliveryState.DELIVERED]
 
 
 @dataclass(frozen=True)

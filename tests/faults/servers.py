@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import cycle
@@ -98,11 +99,15 @@ def postgres(folder: Path) -> Iterator[Postgres]:
 
 
 class Broker:
-    """A Valkey or Redis that keeps nothing, on one port; each start takes the next program there is."""
+    """A Valkey or Redis that keeps nothing, on one port; each start takes the next program there is.
+
+    `starts` counts the starts of each program.
+    """
 
     def __init__(self, folder: Path, programs: Sequence[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
+        self.starts: Counter[str] = Counter()
         self._folder = folder
         self._programs = cycle(programs)
         self._process: subprocess.Popen[bytes] | None = None
@@ -112,8 +117,13 @@ class Broker:
         if self._process is not None and self._process.poll() is None:
             return
         fixed = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        command = [next(self._programs), *fixed, "--dir", str(self._folder), *options]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        program = next(self._programs)
+        self.starts[Path(program).name] += 1
+        command = [program, *fixed, "--dir", str(self._folder), *options]
+        # Python ignores the signal of a file that may not grow, and so should the broker: see `fill_disk`.
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, restore_signals=False
+        )
         deadline = time.monotonic() + _START_S
         while not self._answers():
             assert time.monotonic() < deadline, "the broker did not start"
@@ -124,6 +134,26 @@ class Broker:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def starve(self, limit_bytes: int) -> None:
+        """Let it hold no more than so much, and refuse what is written beyond; 0: as much as there is."""
+        with self.client() as client:
+            client.config_set("maxmemory", limit_bytes)
+            client.config_set("maxmemory-policy", "noeviction")
+
+    def fill_disk(self) -> None:
+        """Let it keep an append-only file that can't grow: it answers MISCONF to whoever writes."""
+        assert self._process is not None
+        with self.client() as client:
+            client.config_set("appendonly", "yes")
+        psutil.Process(self._process.pid).rlimit(psutil.RLIMIT_FSIZE, (0, psutil.RLIM_INFINITY))
+
+    def empty_disk(self) -> None:
+        """Take `fill_disk` back."""
+        assert self._process is not None
+        psutil.Process(self._process.pid).rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+        with self.client() as client:
+            client.config_set("appendonly", "no")
 
     @contextmanager
     def client(self) -> Iterator["redis.Redis"]:

@@ -155,7 +155,7 @@ def test_without_a_defect_everything_is_clean(runtime: Runtime, name: str) -> No
     assert verdict.completed == 1
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize("name", SCENES)
 def test_the_checker_notices_the_defect(runtime: Runtime, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mutant = MUTANTS[name]
     monkeypatch.setattr(mutant.owner, mutant.attribute, mutant.replacement)

@@ -1,4 +1,4 @@
-"""Processes of workers that die, stop and come back (rows 1, 2, 6, 8, 25, 27 and 28 of docs/faults.md)."""
+"""Processes of workers that die, stop and come back (rows 1, 2, 6, 7, 8, 25, 27 and 28 of docs/faults.md)."""
 
 import os
 import signal
@@ -55,6 +55,19 @@ def test_a_worker_that_was_stopped_past_its_lease_writes_nothing_when_it_wakes_u
     # The other one has finished; the first wakes up later, finds itself fenced and says so.
     wait_for(lambda: made.cluster.logged("step.fenced") == 1)
     assert made.step(job_id, Step.DECODE).attempt == 2
+    assert made.verdict().is_clean
+
+
+def test_a_worker_that_was_stopped_inside_its_last_transaction_holds_nobody_up_for_long(make_scene: MakeScene) -> None:
+    two = [Supervised(f"worker-{number}", ["worker", ALL, "1"], ELSEWHERE) for number in (1, 2)]
+    # PostgreSQL ends a transaction in which nothing happens for 20 s, and with it the lock on the step.
+    made = make_scene(
+        [*two, Supervised("dispatch", ["dispatch"])], failpoint="transaction.before_commit@finish:stop:40"
+    )
+    job_id = made.hand_in(1)[0]
+    made.settle([job_id])
+    wait_for(lambda: made.cluster.logged("step.fenced") == 1)
+    assert made.step(job_id, Step.PREPROCESS).attempt == 2
     assert made.verdict().is_clean
 
 

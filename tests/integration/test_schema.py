@@ -59,8 +59,8 @@ def set_state(database: Database, table: Table, state: str) -> None:
     database.run(lambda connection: connection.execute(table.update().values(state=state)))
 
 
-# Tables that say nothing of jobs.
-APART = {"api_keys", "sessions", "pieces"}
+# Tables that a job of its own has no part in.
+APART = {"api_keys", "sessions", "pieces", "batches", "batch_jobs", "vocabularies"}
 
 
 def test_a_completed_job_has_rows_in_every_table(database: Database, completed: str) -> None:
@@ -158,13 +158,28 @@ def test_many_processes_that_start_at_once_make_the_database_once(empty: Databas
     assert rows_in(empty, jobs) == []
 
 
-def test_a_database_of_a_newer_program_is_left_alone_whoever_it_belongs_to(database: Database) -> None:
-    database.run(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'")))
-    for is_ours, complaint in ((True, "does not know"), (False, "9999.*voxqueue migrate")):
-        with pytest.raises(ConfigurationError, match=complaint):
-            migrate.prepare(database, is_ours=is_ours)
+def set_revision(database: Database, revision: str) -> None:
+    database.run(lambda connection: connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'")))
+
+
+def test_a_database_of_a_newer_program_is_left_alone_and_is_used_where_a_deploy_may_be_under_way(
+    database: Database,
+) -> None:
+    set_revision(database, "9999")
+    migrate.prepare(database, is_ours=False)
+    with pytest.raises(ConfigurationError, match="does not know"):
+        migrate.prepare(database, is_ours=True)
+    assert migrate.is_usable("9999")
     assert migrate.current_revision(database) == "9999"
     assert rows_in(database, jobs) == []
+
+
+def test_a_database_of_others_that_is_behind_is_theirs_to_migrate(database: Database) -> None:
+    set_revision(database, "0001")
+    with pytest.raises(ConfigurationError, match=r"0001.*voxqueue migrate"):
+        migrate.prepare(database, is_ours=False)
+    assert not migrate.is_usable("0001")
+    assert not migrate.is_usable(None)
 
 
 def test_preparing_a_database_that_is_ready_changes_nothing(database: Database, completed: str) -> None:

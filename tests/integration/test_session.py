@@ -50,6 +50,19 @@ def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
         assert connection.execute(select(func.count()).select_from(jobs)).scalar_one() == 0
 
 
+def test_an_act_of_one_statement_is_committed_by_it_on_postgresql_and_at_its_end_on_sqlite(database: Database) -> None:
+    def count() -> int:
+        with database.read() as connection:
+            return connection.execute(select(func.count()).select_from(jobs)).scalar_one()
+
+    def act(connection: Connection) -> int:
+        connection.execute(insert(jobs).values(**new_row()))
+        return count()
+
+    assert database.run_single(act) == (0 if database.is_sqlite else 1)
+    assert count() == 1
+
+
 def test_a_broken_rule_of_the_schema_is_an_error_and_is_not_repeated(database: Database) -> None:
     tries = []
 
@@ -181,3 +194,25 @@ def test_two_writers_that_wait_for_each_other_both_succeed(postgresql_url: str) 
     with database.read() as connection:
         assert connection.execute(text("SELECT x FROM t")).scalars().all() == [2, 2]
     database.dispose()
+
+
+def test_reading_leaves_the_statements_that_the_driver_has_prepared(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    for _ in range(10):
+        with database.read() as connection:
+            connection.execute(text("SELECT 42"))
+    with database.read() as connection:
+        prepared = connection.execute(text("SELECT statement FROM pg_prepared_statements")).scalars().all()
+    assert "SELECT 42" in prepared
+    database.dispose()
+
+
+def test_a_connection_that_the_server_ended_meanwhile_is_replaced_before_it_reads(postgresql_url: str) -> None:
+    database, other = Database(postgresql_url), Database(postgresql_url)
+    with database.read() as connection:
+        pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    other.run(lambda connection: connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid}))
+    with database.read() as connection:
+        assert connection.execute(text("SELECT 42")).scalar_one() == 42
+    database.dispose()
+    other.dispose()

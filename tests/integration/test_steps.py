@@ -13,7 +13,7 @@ from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForCT
 from pipeline.chain import Models, transcribe
 from pipeline.errors import InvalidOptions, ModelMismatch
 from pipeline.inference import ModelRuntime
-from pipeline.options import DecodeOptions, JobOptions, PreprocessOptions
+from pipeline.options import DecodeOptions, Hotword, JobOptions, PreprocessOptions, Vocabulary
 from pipeline.render import to_json
 from pipeline.spec import weights_sha256
 from pipeline.stages import STEPS, Step
@@ -127,8 +127,36 @@ def test_a_job_decoded_again_reads_what_the_model_said_and_keeps_what_it_was(wor
         task(job_id)
     assert worker.document(job_id, 1) == first
     assert worker.document(job_id, 2) == worker.document(job_id) != first
+    spoken = worker.result(job_id).utterances[0].words[0].text
+    worker.redecode(job_id, {"format": {"replace": {spoken: "Voxqueue"}}})
+    for task in TASKS[3:]:
+        task(job_id)
+    assert "Voxqueue" in worker.result(job_id).text
+    assert "Voxqueue" not in worker.result(job_id, 2).text
     with pytest.raises(InvalidOptions):
         worker.redecode(job_id, {"beam_width": 0})
+
+
+def test_a_job_that_is_decoded_again_has_the_words_that_its_tenant_has_by_then(worker: Client, call: Path) -> None:
+    job_id = worker.enqueue(call, OPTIONS, tenant="north").id
+    for task in TASKS:
+        task(job_id)
+    spoken = worker.result(job_id).utterances[0].words[0].text
+    texts = []
+    for tenant in ("south", "north"):
+        hotword = Hotword(text="ISOLATION", weight=60.0)
+        worker.vocabularies.write(Vocabulary(hotwords=(hotword,), replace={spoken: "Voxqueue"}), tenant)
+        worker.redecode(job_id, {})
+        for task in TASKS[3:]:
+            task(job_id)
+        texts.append(worker.result(job_id).text)
+    assert texts[0] == worker.result(job_id, 1).text
+    assert "isolation" in texts[1].lower()
+    worker.vocabularies.write(Vocabulary(replace={spoken: "Voxqueue"}), "north")
+    worker.redecode(job_id, {})
+    for task in TASKS[3:]:
+        task(job_id)
+    assert "Voxqueue" in worker.result(job_id).text
 
 
 def test_tasks_that_come_twice_or_too_early_change_nothing(worker: Client, call: Path) -> None:
@@ -205,6 +233,8 @@ def test_a_recording_that_is_none_fails_at_the_first_step_by_its_code(
         TASKS[0](job_id)
     job = worker.status(job_id)
     assert (job.state, job.error_code) == (JobState.FAILED, code)
+    assert job.report is not None
+    assert job.report["findings"][0]["code"] == code
     assert [path.name.split(".")[0] for path in (worker.settings.artifact_path / job_id).iterdir()] == ["source"]
 
 

@@ -1,5 +1,6 @@
 """What every step does around its work: claim, hold, end; whatever the work does."""
 
+import errno
 import time
 from collections.abc import Callable
 
@@ -55,6 +56,19 @@ def test_a_second_message_for_a_done_step_does_nothing_and_lets_the_chain_go_on(
         pytest.fail("the step ran twice")
 
     run_step(runtime, Step.PREPROCESS, job_id, must_not_run)
+
+
+@pytest.mark.parametrize("shortage", [OSError(errno.EMFILE, "files"), RuntimeError("can't start new thread")])
+def test_a_machine_that_is_short_of_something_is_waited_for(runtime: Runtime, shortage: Exception) -> None:
+    job_id = hand_in(runtime)
+
+    def starve(_runtime: Runtime, _hold: Hold) -> Result:
+        raise shortage
+
+    with pytest.raises(Ignore):
+        run_step(runtime, Step.PREPROCESS, job_id, starve)
+    step = runtime.jobs.status(job_id).steps[0]
+    assert (step.state, runtime.jobs.status(job_id).error_code) == (StepState.READY, None)
 
 
 def test_a_message_for_a_step_that_is_not_ready_stops_its_chain(runtime: Runtime) -> None:

@@ -13,6 +13,7 @@ import pytest
 from api.app import make_app
 from api.server import make_server
 from pipeline.errors import CorruptHeader
+from pipeline.preflight import Finding, Severity, Unusable
 from pipeline.stages import STEPS, Step
 from pipeline.values import Channel, Recording, Transcript, Utterance, Word
 from workers.client import Client
@@ -25,6 +26,7 @@ from workers.settings import read_settings
 from workers.states import Scope
 
 TEXT = "My card number is 4111 1111 1111 1111."
+ADVICE = "Fetch it again."
 WORDS = tuple(Word(word, 0.5 + index / 10, 0.55 + index / 10, 0.9) for index, word in enumerate(TEXT.split()))
 SPOKEN = Utterance(0, "agent", 0.5, 1.5, TEXT, 0.9, WORDS)
 TRANSCRIPT = Transcript(TEXT, "en", "tiny.en", Recording(2.0, 8000, "WAV/ULAW", (Channel(0, "agent"),)), (SPOKEN,))
@@ -127,7 +129,9 @@ def end(client: Client, lease: Lease) -> None:
     with store.open(lease.source) as recording:
         is_bad = recording.read(3) == b"bad"
     if is_bad:
-        jobs.fail(lease, CorruptHeader("no data"))
+        error = CorruptHeader("no data")
+        error.report = Unusable("wav", None, None, None, 0.0, (Finding(error.code, Severity.ERROR, None, ADVICE),))
+        jobs.fail(lease, error)
         return
     artifact = ArtifactRef(f"{lease.job_id}/{lease.step}.{lease.fence}", "a" * 64, 1)
     is_last = lease.step is Step.FORMAT

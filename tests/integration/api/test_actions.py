@@ -1,6 +1,4 @@
-"""Decoding again, deleting, hearing the recording, batches, and recordings that lie elsewhere."""
-
-from typing import Any
+"""Decoding again, deleting, hearing the recording, and recordings that lie elsewhere."""
 
 import httpx2
 import pytest
@@ -8,6 +6,7 @@ import pytest
 from api.routes.audio import part_of
 from pipeline.stages import Step
 from tests.integration.api.conftest import Door, DoorMaker
+from workers.jobs.keys import DEFAULT_SCOPES
 from workers.states import Scope
 
 CONTENT = bytes(range(256)) * 4000
@@ -26,7 +25,39 @@ def test_a_job_is_decoded_again_with_other_words(door: Door, http: httpx2.Client
     assert (lease.options.decode.hotwords, lease.options.decode.beam_width) == (("Voxqueue",), 9)
 
 
-@pytest.mark.parametrize("body", ['{"beam_width": 0}', '{"beam": 1}', '{"hotwords": "x"}', "[]", '{"beam_width": "9"}'])
+def test_a_job_is_formatted_again_and_redacted_by_who_may_see_all(open_door: DoorMaker) -> None:
+    door = open_door(is_open=False)
+    key = door.key()
+    job_id = door.submit(key)["id"]
+    door.complete(job_id)
+    path, body = f"/v1/jobs/{job_id}/redecode", {"format": {"fillers": "remove"}, "redaction": {"entities": ["card"]}}
+    with door.http(door.key(scopes=frozenset({Scope.READ, Scope.WRITE}))) as http:
+        respelled = {"hotwords": [{"text": "x-ray", "sounds_like": ["nine"]}]}
+        for forbidden in (body, respelled):
+            assert http.post(path, json=forbidden).json()["code"] == "FORBIDDEN"
+        assert http.post(path, json={"format": body["format"], "hotwords": ["Acme"]}).status_code == 202
+    for step in (Step.DECODE, Step.FORMAT):
+        door.step(step, job_id)
+    with door.http(door.key(scopes=DEFAULT_SCOPES | {Scope.UNREDACTED})) as http:
+        assert http.post(path, json=body).json()["version"] == 3
+        for version in (1, 2):
+            shown = http.get(f"/v1/jobs/{job_id}/transcript", params={"version": version, "format": "text"}).text
+            assert shown == "My card number is [CARD_NUMBER]\n"
+    chosen = door.client.runtime.jobs.options(job_id)
+    assert (chosen.format.fillers, chosen.decode.hotwords) == ("remove", ("Acme",))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"beam_width": 0}',
+        '{"beam": 1}',
+        '{"hotwords": "x"}',
+        "[]",
+        '{"beam_width": "9"}',
+        '{"format": {"fillers": "x"}}',
+    ],
+)
 def test_options_that_can_not_be_are_refused(door: Door, http: httpx2.Client, body: str) -> None:
     headers = {"Content-Type": "application/json"}
     assert http.post("/v1/jobs/x/redecode", content=body, headers=headers).status_code == 422
@@ -126,25 +157,3 @@ def test_json_that_is_none_or_asks_for_something_else_is_refused(
 ) -> None:
     answer = http.post("/v1/jobs", content=content, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
-
-
-def test_a_batch_is_taken_item_by_item_and_once(open_door: DoorMaker) -> None:
-    door = open_door(fetch_urls=True, outbound_allow="files.example.com")
-    manifest: dict[str, Any] = {
-        "jobs": [
-            {"audio_url": "https://files.example.com/1.wav", "external_id": "one"},
-            {"audio_url": "http://127.0.0.1/2.wav"},
-            {"audio_url": "https://files.example.com/3.wav", "tags": ["mine"]},
-        ]
-    }
-    with door.http() as http:
-        answers = [http.post("/v1/jobs/batch", json=manifest, headers={"Idempotency-Key": "night-7"}) for _ in range(2)]
-        first, again = (answer.json() for answer in answers)
-        assert [answer.status_code for answer in answers] == [202, 202]
-        assert first["items"][1]["problem"]["code"] == "URL_NOT_ALLOWED"
-        ids = [item["job"]["id"] for item in first["items"] if item["job"]]
-        assert [item["job"]["id"] for item in again["items"] if item["job"]] == ids
-        listed = http.get("/v1/jobs", params={"tag": first["tag"]}).json()["jobs"]
-        assert sorted(job["id"] for job in listed) == sorted(ids)
-        assert http.post("/v1/jobs/batch", json={"jobs": []}).status_code == 422
-        assert http.post("/v1/jobs/batch", content=b"x").status_code == 415

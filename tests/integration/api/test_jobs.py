@@ -12,9 +12,11 @@ import pytest
 import srt
 import webvtt
 
+from pipeline.options import CaptionOptions
 from pipeline.render import from_json
 from pipeline.stages import STEPS, Step
-from tests.integration.api.conftest import TEXT, Door
+from tests.integration.api.conftest import ADVICE, TEXT, Door
+from workers.remote import RemoteClient
 
 
 def test_a_recording_becomes_a_transcript(door: Door, http: httpx2.Client, colleague: None) -> None:
@@ -64,6 +66,8 @@ def test_a_job_that_failed_is_an_answer_and_its_transcript_an_error(
         "message": "The header of the file is damaged. (no data)",
     }
     assert answer.json()["steps"][0]["error"]["code"] == "CORRUPT_HEADER"
+    assert answer.json()["report"]["findings"][0]["advice"] == ADVICE
+    assert http.get(f"/v1/jobs/{job['id']}/preflight").json() == answer.json()["report"]
     refused = http.get(f"/v1/jobs/{job['id']}/transcript")
     assert (refused.status_code, refused.json()["code"]) == (409, "JOB_FAILED")
 
@@ -181,6 +185,21 @@ def test_a_transcript_comes_in_the_form_that_is_asked_for(
     assert TEXT in PARSERS[name](by_query.text).replace("\n", " ")
 
 
+@pytest.mark.parametrize("name", ["srt", "vtt"])
+def test_captions_are_as_narrow_and_as_slow_as_is_asked_for(door: Door, http: httpx2.Client, name: str) -> None:
+    job_id = door.submit()["id"]
+    door.complete(job_id)
+    path, asked = f"/v1/jobs/{job_id}/transcript", {"line_characters": 16, "lines": 1, "characters_per_s": 5}
+    shown = http.get(path, params={"format": name, **asked}).text
+    limits = CaptionOptions.model_validate(asked)
+    assert shown == door.client.rendered(job_id, name, captions=limits)  # type: ignore[arg-type]
+    assert shown != http.get(path, params={"format": name}).text
+    with RemoteClient(door.url) as client:
+        assert client.rendered(job_id, name, captions=limits) == shown  # type: ignore[arg-type]
+    for field, value in (("line_characters", 15), ("lines", 0), ("characters_per_s", "fast")):
+        assert http.get(path, params={"format": name, field: value}).status_code == 422
+
+
 def test_a_form_that_there_is_not_is_refused(door: Door, http: httpx2.Client) -> None:
     path = f"/v1/jobs/{door.submit()['id']}/transcript"
     refused = http.get(path, headers={"Accept": "audio/wav, text/html"})
@@ -218,3 +237,12 @@ def test_usage_counts_seconds_of_audio(door: Door, http: httpx2.Client) -> None:
     assert http.get("/v1/usage").json() == {"jobs": 2, "audio_s": 4.0}
     assert http.get("/v1/usage", params={"since": "2100-01-01T00:00:00Z"}).json() == {"jobs": 0, "audio_s": 0.0}
     assert http.get("/v1/usage", params={"until": "2000-01-01T00:00:00+02:00"}).json()["jobs"] == 0
+
+
+def test_the_queue_tells_what_waits_and_how_fast_it_goes(door: Door, http: httpx2.Client) -> None:
+    assert http.get("/v1/queue").json() == {"queued": 0, "running": 0, "audio_s_per_s": 0.0}
+    door.complete(door.submit()["id"])
+    door.submit()
+    told = http.get("/v1/queue").json()
+    assert (told["queued"], told["running"]) == (1, 0)
+    assert told["audio_s_per_s"] > 0

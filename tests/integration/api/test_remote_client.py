@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipeline.errors import EmptyUpload, InvalidOptions
+from pipeline.options import FormatOptions, RedecodeOptions
 from pipeline.stages import Step
 from tests.integration.api.conftest import TEXT, Door, DoorMaker
 from tests.sinks import raw_server
@@ -97,8 +98,12 @@ def test_a_job_is_decoded_again_over_http_and_its_earlier_version_stays(door: Do
         again = client.redecode(job.id, {"hotwords": ("Acme",)})
         assert (client.wait(job.id, 60).version, again.version) == (2, 2)
         assert client.document(job.id, version=1) == door.client.document(job.id, 1)
+        assert client.redecode(job.id, RedecodeOptions(format=FormatOptions(profanity="mask"))).version == 3
+        chosen = door.client.runtime.jobs.options(job.id)
+        assert (chosen.decode.hotwords, chosen.format.profanity) == (("Acme",), "mask")
+        client.wait(job.id, 60)
         with pytest.raises(VersionNotFound):
-            client.document(job.id, version=3)
+            client.document(job.id, version=4)
         with pytest.raises(InvalidOptions):
             client.redecode(job.id, {"beam_width": 10**9})
 
@@ -108,6 +113,8 @@ def test_errors_over_http_are_those_in_process(door: Door, tmp_path: Path) -> No
     with RemoteClient(door.url) as client:
         bad = client.wait(client.enqueue(b"bad one").id, 60)
         assert (bad.state, bad.error_code) == (JobState.FAILED, "CORRUPT_HEADER")
+        assert bad.report is not None
+        assert bad.report == door.client.status(bad.id).report
         refusals: list[tuple[type[Exception], Act]] = [
             (JobNotFound, lambda: client.status("nobody")),
             (JobFailed, lambda: client.result(bad.id)),
@@ -168,7 +175,7 @@ def test_events_are_heard_from_the_first_to_the_last_and_after_that_there_are_no
 def test_a_stream_of_events_that_breaks_is_taken_up_after_the_last_one_that_was_heard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("workers.remote.clients._RECONNECT_S", 0.01)
+    monkeypatch.setattr("workers.remote.clients.RECONNECT_S", 0.01)
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 99999\r\n\r\n"
     connections = iter(range(100))
 

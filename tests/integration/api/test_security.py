@@ -81,6 +81,7 @@ ROUTES = [
     ("GET", "/v1/jobs/{id}/corrections"),
     ("PUT", "/v1/jobs/{id}/corrections"),
     ("GET", "/v1/jobs/{id}/audio"),
+    ("GET", "/v1/jobs/{id}/audio/redacted"),
     ("DELETE", "/v1/jobs/{id}"),
     ("POST", "/v1/jobs/{id}/redecode"),
     ("POST", "/v1/jobs/{id}/cancel"),

@@ -7,7 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pipeline.errors import CorruptHeader
-from pipeline.options import DecodeOptions, JobOptions, PreprocessOptions
+from pipeline.options import (
+    DecodeOptions,
+    FormatOptions,
+    JobOptions,
+    PreprocessOptions,
+    RedactionOptions,
+    RedecodeOptions,
+    Style,
+)
 from pipeline.stages import STEPS, Step
 from tests.integration.jobs.conftest import new_job, result_of, transcript
 from workers.errors import JobNotFinished, JobNotFound, NotAllowedInState, VersionNotFound
@@ -19,7 +27,7 @@ from workers.states import JobState, StepState
 Claim = Callable[..., Lease]
 RunUntil = Callable[..., None]
 
-NAMES = DecodeOptions(hotwords=("Acme",), hotword_weight=4.0)
+NAMES = RedecodeOptions(hotwords=("Acme",), hotword_weight=4.0)
 
 
 @pytest.fixture
@@ -46,9 +54,21 @@ def test_only_decode_and_format_run_again_with_the_new_options(jobs: Jobs, claim
     states = [step.state for step in jobs.status(completed).steps]
     assert states == [StepState.DONE] * 3 + [StepState.READY, StepState.BLOCKED]
     lease = claimed(Step.DECODE, completed)
-    assert lease.options.decode == NAMES
+    assert lease.options.decode == DecodeOptions(hotwords=("Acme",), hotword_weight=4.0)
     assert lease.options.preprocess.roles == ("agent",)
     assert lease.input.key == f"{completed}/inference.1"
+
+
+def test_a_step_of_which_nothing_is_said_is_done_as_it_was(jobs: Jobs, claimed: Claim, completed: str) -> None:
+    before = jobs.options(completed)
+    wording, secrets = FormatOptions(fillers="remove", replace={"a": "b"}), RedactionOptions(style=Style.MASK)
+    assert jobs.redecode(completed, RedecodeOptions(format=wording)) == 2
+    assert jobs.options(completed) == before.model_copy(update={"format": wording})
+    decode_again(jobs, claimed, completed, "hello")
+    assert jobs.redecode(completed, RedecodeOptions(redaction=secrets, beam_width=7)) == 3
+    assert jobs.options(completed) == before.model_copy(
+        update={"format": wording, "redaction": secrets, "decode": DecodeOptions(beam_width=7)}
+    )
 
 
 def test_every_version_stays(jobs: Jobs, claimed: Claim, completed: str) -> None:
@@ -74,7 +94,7 @@ def test_the_earlier_version_is_read_until_the_new_one_is_there(jobs: Jobs, comp
 def test_of_several_who_ask_at_once_one_is_heard(jobs: Jobs, completed: str) -> None:
     def ask(number: int) -> int:
         try:
-            return jobs.redecode(completed, DecodeOptions(hotwords=(f"name{number}",)))
+            return jobs.redecode(completed, RedecodeOptions(hotwords=(f"name{number}",)))
         except NotAllowedInState:
             return 0
 
@@ -109,7 +129,7 @@ def test_a_job_that_failed_when_it_was_decoded_again_can_be_so_once_more(
     jobs.fail(claimed(Step.DECODE, completed), CorruptHeader())
     assert jobs.status(completed).state is JobState.FAILED
     assert text_of(jobs.document(completed)) == "hello there"
-    assert jobs.redecode(completed, DecodeOptions()) == 2
+    assert jobs.redecode(completed, RedecodeOptions()) == 2
     decode_again(jobs, claimed, completed, "second")
     assert text_of(jobs.document(completed, 2)) == "second"
 

@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, update
 
 from pipeline.errors import CorruptHeader
 from pipeline.options import DecodeOptions, JobOptions
+from pipeline.preflight import Finding, Severity, Unusable
 from pipeline.stages import STEPS, Step
 from tests.integration.jobs.conftest import new_job, result_of
 from workers.db.base import db_now
@@ -104,7 +105,9 @@ def test_deleting_a_running_job_cancels_it_and_fences_its_worker_off(jobs: Jobs,
 
 def test_what_went_wrong_is_emptied_of_details_too(jobs: Jobs, database: Database, claimed: Claim) -> None:
     job_id = jobs.create(new_job())
-    jobs.fail(claimed(Step.PREPROCESS, job_id), CorruptHeader(SECRET))
+    error = CorruptHeader(SECRET)
+    error.report = Unusable(None, None, None, None, 0.0, (Finding(error.code, Severity.ERROR, None, error.sentence),))
+    jobs.fail(claimed(Step.PREPROCESS, job_id), error)
     assert SECRET in everything(database)
     jobs.delete(job_id)
     assert SECRET not in everything(database)

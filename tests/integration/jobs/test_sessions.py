@@ -27,7 +27,7 @@ def session_id(sessions: Sessions) -> str:
 
 
 def piece(session_id: str, position: int) -> NewPiece:
-    return NewPiece(session_id, position, position * 10.0, position * 10.0 + 12.0)
+    return NewPiece(session_id, position, position * 10.0, position * 10.0 + 12.0, position * 10.0 + 12.0)
 
 
 def complete(jobs: Jobs, job_id: str) -> None:

@@ -26,20 +26,23 @@ from hypothesis.stateful import (
 from sqlalchemy import delete, func, select, update
 
 from pipeline.errors import CorruptHeader, OutOfMemory
-from pipeline.options import DecodeOptions
+from pipeline.options import RedecodeOptions
 from pipeline.stages import STEPS, Step
 from tests.integration.jobs.conftest import new_job, result_of
 from workers.db.base import db_now
 from workers.db.session import Database
 from workers.db.tables import attempts, jobs, steps, transcripts
-from workers.errors import Fenced, JobDeleted, NotAllowedInState
+from workers.errors import Fenced, JobDeleted, JobNotFound, NotAllowedInState, QuotaExceeded
 from workers.jobs import Jobs, Keep, Lease, Policy, reap
+from workers.jobs.admission import Gate, Limits
 from workers.jobs.redecode import redecode
 from workers.states import FINAL_JOB_STATES, JobState, StepState
 
-POLICY = Policy(lease_s=60, step_deadline_s=600, max_crashes=3, max_retries=2, retry_base_s=1e-6)
+# Longer than any example takes on a busy machine: only the rules below say when a lease is over.
+POLICY = Policy(lease_s=1e6, step_deadline_s=1e6, max_crashes=3, max_retries=2, retry_base_s=1e-6)
 WORKERS = strategies.sampled_from(["worker-1", "worker-2"])
 KINDS = strategies.sampled_from(STEPS)
+TENANT_JOBS = 3
 
 
 class Queue(RuleBasedStateMachine):
@@ -52,7 +55,8 @@ class Queue(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.jobs = Jobs(self.database, POLICY)
+        self.jobs = Jobs(self.database, POLICY, Gate(Limits(tenant_jobs=TENANT_JOBS)))
+        self.owners: dict[str, str] = {}
         self.holders: dict[int, int] = {}
         self.fences: dict[int, int] = {}
         self.accepted: set[tuple[int, int]] = set()
@@ -82,10 +86,19 @@ class Queue(RuleBasedStateMachine):
                 self.holders.pop(step_id, None)
 
     @rule(target=job_ids, tenant=strategies.sampled_from(["one", "two"]), priority=strategies.integers(0, 1))
-    def hand_in(self, tenant: str, priority: int) -> str:
-        job = new_job(tenant=tenant, priority=priority)
+    def hand_in(self, tenant: str, priority: int) -> object:
+        """Taken while the tenant has fewer jobs in flight than it may, and then not taken twice; else not written."""
+        job = new_job(tenant=tenant, priority=priority, idempotency_key=f"{len(self.owners)}")
+        in_flight = sum(self.owners[each.id] == tenant and not each.is_final for each in self.jobs.recent())
+        if in_flight >= TENANT_JOBS:
+            with pytest.raises(QuotaExceeded):
+                self.jobs.create(job)
+            with pytest.raises(JobNotFound):
+                self.jobs.status(job.id)
+            return multiple()
         job_id = self.jobs.create(job)
         assert self.jobs.create(job) == job_id
+        self.owners[job_id] = tenant
         return job_id
 
     @rule(target=leases, job_id=job_ids, worker=WORKERS)
@@ -249,7 +262,7 @@ class Queue(RuleBasedStateMachine):
     @rule(job_id=job_ids, hotword=strategies.sampled_from(["Acme", "Zyrtec"]), in_doubt=strategies.booleans())
     def decode_again(self, job_id: str, hotword: str, in_doubt: bool) -> None:
         before = self.jobs.status(job_id)
-        ask = partial(redecode, job_id=job_id, options=DecodeOptions(hotwords=(hotword,)), token=str(uuid4()))
+        ask = partial(redecode, job_id=job_id, options=RedecodeOptions(hotwords=(hotword,)), token=str(uuid4()))
         try:
             version = self.database.run(ask)
         except JobDeleted:
@@ -310,6 +323,7 @@ class Queue(RuleBasedStateMachine):
             assert {row.step_id: row.fence for row in rows} == self.holders
 
 
+@pytest.mark.timeout(600)
 def test_no_order_of_acts_breaks_the_queue(database: Database) -> None:
     machine = type("QueueOnThisDatabase", (Queue,), {"database": database})
     run_state_machine_as_test(

@@ -1,20 +1,23 @@
 """The door of one tenant: pages, events and usage, and nothing at all of another's jobs."""
 
 from collections.abc import Callable
+from functools import partial
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, Update, update
 
 from pipeline.stages import Step
 from tests.integration.jobs.conftest import new_job
 from workers.db.session import Database
 from workers.db.tables import jobs as jobs_table
+from workers.db.tables import steps as steps_table
 from workers.errors import BadCursor, JobNotFound, NotAllowedInState
 from workers.jobs import Jobs, TenantJobs
 from workers.jobs.listing import Wanted
+from workers.jobs.throughput import Load
 from workers.jobs.usage import Usage
-from workers.states import JobState
+from workers.states import JobState, StepState
 
 ACTS: dict[str, Callable[[TenantJobs, str], object]] = {
     "status": lambda door, job_id: door.status(job_id),
@@ -125,3 +128,25 @@ def test_audio_is_counted_once_for_each_completed_job_and_outlives_it(
     assert north.usage() == [Usage("north", 2, 3.0)]
     now = jobs.status(first).created_at
     assert north.usage(since=now + 3600) == north.usage(until=now - 3600) == []
+
+
+def test_the_load_counts_what_waits_and_spreads_audio_over_the_time_it_took(
+    jobs: Jobs, database: Database, north: TenantJobs
+) -> None:
+    ids = [jobs.create(new_job(tenant=tenant)) for tenant in ("north", "north", "north", "south")]
+    at = {"started_at": 1000.0, "duration_s": 600.0}
+    done = at | {"state": JobState.COMPLETED, "ended_at": 1100.0}
+    for change in (
+        update(jobs_table).where(jobs_table.c.id.in_((ids[0], ids[3]))).values(done),
+        update(steps_table).where(steps_table.c.job_id == ids[0]).values(state=StepState.DONE),
+        update(jobs_table).where(jobs_table.c.id == ids[1]).values(at | {"state": JobState.RUNNING}),
+        update(steps_table).where(steps_table.c.job_id == ids[1]).values(progress=0.5),
+    ):
+        database.run(partial(_execute, change))
+    # Ended 20 s ago: 40 of its 100 s lie in the last minute. The other has done 300 s of audio in 120 s.
+    assert north.load(1120.0) == Load(queued=1, running=1, audio_s_per_s=(600 * 0.4 + 300 * 0.5) / 60)
+    assert north.load(5000.0).audio_s_per_s == pytest.approx(300 / 4000)
+
+
+def _execute(change: Update, connection: Connection) -> None:
+    connection.execute(change)

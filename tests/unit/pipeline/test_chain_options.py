@@ -1,6 +1,5 @@
 """What a caller may choose has its effect through all five steps, and what can't be used is refused with its code."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 import soundfile
 
 from pipeline.chain import Models, transcribe
-from pipeline.errors import DurationLimit, EmptyUpload, InputError, ModelMismatch, ModelNotFound, UnrecognisedFormat
+from pipeline.errors import DurationLimit, EmptyUpload, InputError, ModelNotFound, UnrecognisedFormat
 from pipeline.inference import ModelRuntime
 from pipeline.options import DecodeOptions, FormatOptions, InferenceOptions, JobOptions, PreprocessOptions
 from pipeline.values import Transcript
@@ -106,11 +105,6 @@ def test_a_copy_of_a_call_at_a_quarter_of_its_level_is_read_alike(
     soundfile.write(quiet, samples * 0.25, rate_hz, subtype="PCM_24")
     said, expected = (set(each.text.lower().split()) for each in (transcribe(quiet, models, QUICK), usual))
     assert len(said & expected) > 0.8 * len(expected)
-
-
-def test_a_language_model_can_not_be_used_with_whisper(turn: Path, models: Models) -> None:
-    with pytest.raises(ModelMismatch, match="CTC"):
-        transcribe(turn, replace(models, lm=Path("en.arpa")))
 
 
 def test_a_folder_without_a_model_is_not_found(tmp_path: Path) -> None:

@@ -10,13 +10,16 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.options import (
     ENCODING_ALIASES,
+    CaptionOptions,
     DecodeOptions,
     FormatOptions,
+    Hotword,
     InferenceOptions,
     JobOptions,
     Options,
     PreprocessOptions,
     Stretch,
+    Vocabulary,
 )
 
 STEPS: list[type[Options]] = [PreprocessOptions, InferenceOptions, DecodeOptions, FormatOptions]
@@ -33,6 +36,10 @@ BOUNDS: list[tuple[type[Options], str, float, float]] = [
     (InferenceOptions, "n_best", 1, 20),
     (DecodeOptions, "beam_width", 1, 500),
     (DecodeOptions, "hotword_weight", 0, 100),
+    (DecodeOptions, "n_best", 1, 20),
+    (CaptionOptions, "line_characters", 16, 120),
+    (CaptionOptions, "lines", 1, 4),
+    (CaptionOptions, "characters_per_s", 5, 60),
 ]
 OPEN_BOUNDS: list[tuple[type[Options], str, float]] = [
     (PreprocessOptions, "speech_threshold", 0),
@@ -207,8 +214,9 @@ def _leaves(kind: type[BaseModel]) -> list[str]:
 
 
 def test_a_job_has_the_options_of_its_steps_and_no_others() -> None:
-    assert {leaf.split(".")[0] for leaf in _leaves(JobOptions)} == {"preprocess", "inference", "decode", "format"}
-    assert len(_leaves(JobOptions)) == sum(len(step.model_fields) for step in STEPS)
+    parts = {"preprocess", "inference", "decode", "format", "redaction"}
+    assert {leaf.split(".")[0] for leaf in _leaves(JobOptions)} == parts
+    assert len(_leaves(JobOptions)) == sum(len(step.model_fields) for step in STEPS) + 1
 
 
 @pytest.mark.parametrize(("start_s", "end_s"), [(1.0, 1.0), (2.0, 1.0), (0.0, 30.1), (-1.0, 1.0), (0.0, math.inf)])
@@ -221,3 +229,19 @@ def test_stretches_survive_the_way_through_json() -> None:
     options = JobOptions.model_validate({"preprocess": {"stretches": [{"channel": 1, "start_s": 0.5, "end_s": 30.5}]}})
     assert options.preprocess.stretches == (Stretch(channel=1, start_s=0.5, end_s=30.5),)
     assert JobOptions.model_validate_json(options.model_dump_json()) == options
+
+
+def test_a_job_goes_before_the_vocabulary_of_its_tenant() -> None:
+    vocabulary = Vocabulary(
+        hotwords=("Acme Corp", Hotword(text="Zyrtec")), replace={"vox cue": "Voxqueue", "E mail": "email"}
+    )
+    asked = DecodeOptions(hotwords=(Hotword(text="acme corp", weight=0.0),), hotword_weight=2.0)
+    assert vocabulary.expected_by(asked).hotwords == (Hotword(text="acme corp", weight=0.0), Hotword(text="Zyrtec"))
+    assert vocabulary.expected_by(asked).hotword_weight == 2.0
+    chosen = vocabulary.replaced_by(FormatOptions(replace={"vox cue": "VQ"}, fillers="remove"))
+    assert (chosen.replace, chosen.fillers) == ({"vox cue": "VQ", "E mail": "email"}, "remove")
+
+
+def test_an_empty_vocabulary_changes_nothing() -> None:
+    decode, words = DecodeOptions(hotwords=("Acme",)), FormatOptions()
+    assert (Vocabulary().expected_by(decode), Vocabulary().replaced_by(words)) == (decode, words)

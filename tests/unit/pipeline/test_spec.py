@@ -144,6 +144,8 @@ def test_parakeet_reads_log_mel_and_writes_pieces(tmp_path: Path) -> None:
     ("broken", "reason"),
     [
         ({"config.json": {"vocab_size": 7}}, "pad_token_id None"),
+        ({"config.json": {"vocab_size": 1 << 30, "pad_token_id": 0}}, "vocab_size 1.07374e.09 is not between"),
+        ({"config.json": {"vocab_size": -1, "pad_token_id": 0}}, "vocab_size -1 is not between"),
         ({"config.json": "{"}, "is not JSON"),
         ({"config.json": "[]"}, "no JSON object"),
         ({"preprocessor_config.json": {"feature_extractor_type": "SeamlessM4TFeatureExtractor"}}, "SeamlessM4T"),

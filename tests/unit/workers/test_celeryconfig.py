@@ -11,6 +11,7 @@ from pipeline.stages import Step
 from workers.app import make_app
 from workers.celeryconfig import QUEUES, publishing_options, task_name
 from workers.settings import Settings
+from workers.transport import SparingTransport
 
 ABSENT = "redis://127.0.0.1:1/0"
 
@@ -64,6 +65,18 @@ def test_nothing_waits_for_a_broker_without_end(tmp_path: Path) -> None:
     assert (publishing["socket_timeout"], publishing["max_retries"]) == (0.7, 1)
     # A Unix socket has no keep-alive, and asking for it is an error there.
     assert not publishing_options(Settings(home=tmp_path, broker_url=""))["socket_keepalive"]
+
+
+def test_messages_on_their_way_are_not_noted_in_the_broker() -> None:
+    assert make_app(Settings(broker_url=ABSENT)).conf.broker_transport_options["ack_emulation"] is False
+
+
+def test_a_broker_behind_tls_is_spoken_to_by_the_transport_that_sets_it_up(tmp_path: Path) -> None:
+    urls = ("redis://localhost/0", "rediss://localhost/0", "")
+    made = [make_app(Settings(home=tmp_path, broker_url=url)).connection_for_write() for url in urls]
+    assert [isinstance(each.transport, SparingTransport) for each in made] == [True, False, True]
+    assert made[1].ssl
+    assert made[2].hostname == f"socket://{tmp_path / 'broker.sock'}"
 
 
 def test_a_message_is_a_ticket_that_is_never_redelivered_and_leaves_no_result() -> None:

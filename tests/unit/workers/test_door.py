@@ -40,8 +40,8 @@ def test_a_socket_takes_connections_before_anyone_serves() -> None:
     with listening_socket("127.0.0.1", 0) as listening:
         url = url_of(listening)
         assert urllib.request.Request(url).host == f"127.0.0.1:{listening.getsockname()[1]}"
-        with socket.create_connection(listening.getsockname(), timeout=5):
-            pass
+        with socket.create_connection(listening.getsockname(), timeout=5), listening.accept()[0] as taken:
+            assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), "answers would wait to be acknowledged"
         with pytest.raises(ConfigurationError, match=rf"--port {listening.getsockname()[1]}: Address already in use"):
             listening_socket("127.0.0.1", listening.getsockname()[1])
 

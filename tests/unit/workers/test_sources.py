@@ -48,7 +48,7 @@ def kept_files(client: Client) -> list[Path]:
         ("calls/one.wav", "one.wav"),
         (Path("/x/two.mp3"), "two.mp3"),
         (b"RIFF", "recording"),
-        (io.BytesIO(b"RIFF"), "recording"),
+        pytest.param(io.BytesIO(b"RIFF"), "recording", id="a file without a name"),
         ("https://host.example/a/three%20four.ogg?key=secret#t=1", "three four.ogg"),
         ("https://host.example/", "recording"),
         ("S3://bucket/2026/11/five.wav", "five.wav"),

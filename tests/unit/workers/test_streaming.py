@@ -118,10 +118,10 @@ def test_who_goes_on_after_a_crash_goes_on_with_the_next_number_and_time(
 ) -> None:
     place, _ = next(feed(client, session, in_chunks(mu_law(0, 13)), RAW))
     again = client.sessions.status(session.id)
-    assert (again.pieces, again.duration_s) == (1, place.end_s)
-    told = list(feed(client, again, in_chunks(mu_law(place.end_s, 13)), RAW))
+    assert (again.pieces, again.duration_s) == (1, place.settled_s)
+    told = list(feed(client, again, in_chunks(mu_law(place.settled_s, 13)), RAW))
     assert [each.position for each, _ in told] == list(range(1, 1 + len(told)))
-    assert told[0][0].start_s == place.end_s
+    assert told[0][0].start_s == place.settled_s
     assert client.sessions.status(session.id).duration_s == pytest.approx(13, abs=0.2)
 
 
@@ -146,7 +146,7 @@ def test_a_stream_that_is_none_makes_no_piece(client: Client, session: SessionSt
 def test_a_streamer_that_was_overtaken_stops_and_leaves_nothing(client: Client, session: SessionStatus) -> None:
     stream = feed(client, session, in_chunks(mu_law(0, 13)), RAW)
     _, first = next(stream)
-    client.sessions.add(NewPiece(session.id, 1, 5.0, 6.0), new_job())
+    client.sessions.add(NewPiece(session.id, 1, 5.0, 6.0, 6.0), new_job())
     with pytest.raises(SessionTaken):
         list(stream)
     folders = {path.name for path in client.settings.artifact_path.iterdir()}

@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 from pipeline.decode import AttentionDecoder, load_decoder
 from pipeline.decode.repetition import compression_ratio, without_loops
 from pipeline.errors import ModelMismatch, ModelNotFound
-from pipeline.options import DecodeOptions
+from pipeline.options import DecodeOptions, Hotword
 from pipeline.spec import ModelSpec
 from pipeline.values import AttentionEmissions, CtcEmissions, Hypothesis, Span, Word
 from tests.unit.pipeline.decode.ctc_emissions import CHARACTERS, emissions_of
@@ -183,12 +183,52 @@ def test_a_folder_without_tokenizer_is_named(default_spec: ModelSpec, tmp_path: 
         load_decoder(tmp_path, default_spec, DecodeOptions())
 
 
-def test_a_language_model_for_an_attention_model_is_refused(default_folder: Path, default_spec: ModelSpec) -> None:
-    with pytest.raises(ModelMismatch, match="CTC"):
-        load_decoder(default_folder, default_spec, DecodeOptions(), lm=Path("en.arpa"))
+def test_a_language_model_chooses_between_hypotheses_that_sound_alike(
+    default_folder: Path, default_spec: ModelSpec, tokenizer: Tokenizer
+) -> None:
+    heard = emissions(
+        hypothesis(tokenizer, " Thank ewe very much.", -0.30), hypothesis(tokenizer, " Thank you very much.", -0.31)
+    )
+    with_lm, without = (
+        load_decoder(default_folder, default_spec, DecodeOptions(language_model=name)) for name in ("general", "none")
+    )
+    assert [word.text for word in with_lm.decode(heard).words] == ["Thank", "you", "very", "much."]
+    assert [word.text for word in without.decode(heard).words] == ["Thank", "ewe", "very", "much."]
+
+
+def test_a_language_model_does_not_overrule_what_was_clearly_heard(
+    default_folder: Path, default_spec: ModelSpec, tokenizer: Tokenizer
+) -> None:
+    heard = emissions(
+        hypothesis(tokenizer, " Thank Ewan very much.", -0.1), hypothesis(tokenizer, " Thank you very much.", -0.9)
+    )
+    decoder = load_decoder(default_folder, default_spec, DecodeOptions(language_model="general"))
+    assert [word.text for word in decoder.decode(heard).words][1] == "Ewan"
+
+
+def test_a_hotword_is_a_phrase_and_what_it_sounds_like_is_written_as_it(
+    default_folder: Path, default_spec: ModelSpec, tokenizer: Tokenizer
+) -> None:
+    options = DecodeOptions(hotwords=(Hotword(text="Zyrtec", sounds_like=("zeer tech",)),), hotword_weight=4)
+    heard = emissions(hypothesis(tokenizer, " Take deer tech.", -0.2), hypothesis(tokenizer, " Take Zeer Tech.", -0.4))
+    decoder = load_decoder(default_folder, default_spec, options)
+    assert [word.text for word in decoder.decode(heard).words] == ["Take", "Zyrtec."]
 
 
 def test_emissions_of_a_ctc_model_are_refused(decoder: AttentionDecoder) -> None:
     ctc: CtcEmissions = emissions_of(CHARACTERS, [0])
     with pytest.raises(ModelMismatch, match="CTC"):
         decoder.decode(ctc)
+
+
+def test_the_best_readings_of_a_segment_are_listed_on_request_as_they_were_chosen(
+    tokenizer: Tokenizer, default_folder: Path, default_spec: ModelSpec
+) -> None:
+    options = DecodeOptions(n_best=2, hotwords=("Acme",), hotword_weight=20)
+    chooser = load_decoder(default_folder, default_spec, options)
+    found = emissions(*(hypothesis(tokenizer, text, prob) for text, prob in ((" at me", -0.1), (" a knee", -0.2))))
+    found = emissions(*found.hypotheses, hypothesis(tokenizer, " Acme", -0.3))
+    segment = chooser.decode(found)
+    assert [each.text for each in segment.alternatives] == ["Acme", "at me"]
+    assert segment.alternatives[0].score > segment.alternatives[1].score == pytest.approx(-0.1)
+    assert [word.text for word in segment.words] == ["Acme"]

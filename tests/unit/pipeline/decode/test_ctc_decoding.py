@@ -1,6 +1,5 @@
 """CTC decoding is proved with emissions whose answer is known, in characters and in pieces, against the best path."""
 
-import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -223,8 +222,22 @@ def test_decoding_loads_no_torch_and_says_nothing_of_kenlm() -> None:
         "from pipeline.options import DecodeOptions;"
         "from tests.unit.pipeline.decode.test_ctc_decoding import SPEC;"
         "load_decoder(Path(), SPEC, DecodeOptions());"
+        "assert logging.getLogger('pyctcdecode').level == logging.NOTSET;"
         "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'librosa')))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert logging.getLogger("pyctcdecode").level == logging.NOTSET
+
+
+def test_the_best_readings_of_a_segment_are_listed_on_request_with_falling_scores() -> None:
+    emissions = emissions_of(CHARACTERS, path_of(CHARACTERS, "a call"), 0.6)
+    assert CtcDecoder(CHARACTERS, DecodeOptions()).decode(emissions).alternatives == ()
+    decoder = CtcDecoder(CHARACTERS, DecodeOptions(beam_width=1, n_best=8))
+    segment = decoder.decode(emissions)
+    assert 2 <= len(segment.alternatives) <= 8
+    assert segment.alternatives[0].text == " ".join(texts(segment)) == "a call"
+    scores = [each.score for each in segment.alternatives]
+    assert scores == sorted(scores, reverse=True)
+    assert len({each.text for each in segment.alternatives}) == len(scores)
+    spec = load_decoder(Path(), SPEC, DecodeOptions(beam_width=1, n_best=1))
+    assert isinstance(spec, CtcDecoder)

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from pipeline.decode import CtcDecoder, load_decoder
 from pipeline.decode import language as language_module
+from pipeline.decode.estimate import arpa
 from pipeline.decode.language import GENERAL, WordScores, general_model, load_language_model
 from pipeline.decode.ngrams import NgramModel, from_arpa, from_npz
 from pipeline.errors import ModelMismatch, ModelNotFound
@@ -202,3 +204,20 @@ def test_a_job_may_choose_the_general_model_or_none(tmp_path: Path) -> None:
         for chosen, lm in (("general", None), ("none", Path(GENERAL)), (None, Path(GENERAL)), (None, None))
     ]
     assert said == [right, wrong, right, wrong]
+
+
+def test_a_job_may_choose_a_model_that_the_worker_knows_by_name(tmp_path: Path) -> None:
+    spec = ModelSpec(
+        "m", "en", RawWaveform(), CtcVocabulary(("<pad>", "|", "a"), 0, frozenset({0}), "|"), 0.02, pads_freely=True
+    )
+    (tmp_path / "clinic.arpa").write_text(arpa(["a a"]), encoding="utf-8")
+    load_decoder(tmp_path, spec, DecodeOptions(language_model="clinic"), named=tmp_path)
+    for folder in (tmp_path, None):
+        with pytest.raises(ModelNotFound, match="called ward"):
+            load_decoder(tmp_path, spec, DecodeOptions(language_model="ward"), named=folder)
+
+
+@pytest.mark.parametrize("name", ["../etc/passwd", "a/b", "a.b", "", "*", "-x", "x" * 101])
+def test_the_name_of_a_language_model_is_no_path(name: str) -> None:
+    with pytest.raises(ValidationError):
+        DecodeOptions(language_model=name)

@@ -1,6 +1,7 @@
 """The words of a call become the conversation: turns in order of time, sentences, and times that never run back."""
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,7 +35,7 @@ def said(text: str, start_s: float, channel: int = 0, gap_s: float = 0.05) -> Wo
     return WordSegment(Span(channel, start_s, starts[-1] + each_s if starts else start_s), words)
 
 
-def formatted(*segments: WordSegment, spec: ModelSpec = WHISPER, **options: float) -> Transcript:
+def formatted(*segments: WordSegment, spec: ModelSpec = WHISPER, **options: Any) -> Transcript:
     ordered = sorted(segments, key=lambda segment: (segment.span.start_s, segment.span.channel))
     return format_transcript(Stream(CALL, ordered), spec, FormatOptions.model_validate(options))
 

@@ -59,10 +59,10 @@ def test_emissions_equal_the_reference_extractor_and_model_to_1e_2(folder: Path)
         assert emitted.span == segment.span
 
 
-def test_a_segment_is_emitted_the_same_alone_and_in_company_to_1e_3(folder: Path) -> None:
+def test_a_segment_is_emitted_the_same_alone_and_in_a_batch_to_1e_3(folder: Path) -> None:
     model = _model(folder)
     segments = [noise(length_s, seed) for seed, length_s in enumerate(LENGTHS_S)]
-    together = _emissions(model, segments, BatchBudget(count=6, tolerance=1.0))
+    together = _emissions(model, segments, BatchBudget(audio_s=60.0, count=6, tolerance=1.0))
     alone = _emissions(model, segments, BatchBudget(count=1))
     for one, other in zip(together, alone, strict=True):
         np.testing.assert_allclose(one.log_probs, other.log_probs, atol=1e-3, rtol=2**-10)
@@ -77,7 +77,7 @@ def test_each_frame_is_a_distribution_and_the_frames_fill_the_segment(folder: Pa
 
 def test_a_segment_too_short_for_a_frame_has_emissions_of_no_frames(folder: Path) -> None:
     model = _model(folder)
-    short, usual = _emissions(model, [noise(0.005), noise(1.0)], BatchBudget(tolerance=1.0))
+    short, usual = _emissions(model, [noise(0.005), noise(1.0)], BatchBudget(audio_s=60.0, count=6, tolerance=1.0))
     assert isinstance(model.spec.vocabulary, CtcVocabulary)
     assert short.log_probs.shape == (0, len(model.spec.vocabulary.tokens))
     np.testing.assert_array_equal(usual.log_probs, _emissions(model, [noise(1.0)])[0].log_probs)

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,30 +12,12 @@ from pipeline.features import extract
 from pipeline.inference import AcousticModel, BatchBudget, ModelRuntime, infer, load_model
 from pipeline.inference.memory import memory_errors_named
 from pipeline.options import InferenceOptions
-from pipeline.spec import ModelSpec, read_spec
-from pipeline.values import Channel, Emissions, FeatureSegment, Recording, Span, SpeechSegment, Stream
+from pipeline.spec import read_spec
+from pipeline.values import Channel, Recording, Span, SpeechSegment, Stream
 from tests.unit.pipeline.inference.conftest import noise
 
 RECORDING = Recording(60.0, 16_000, "pcm_s16le", (Channel(0),))
 OPTIONS = InferenceOptions()
-
-
-class SmallMemory:
-    """A real model on a device that has room for `room` segments at a time; keeps the sizes that it was asked for."""
-
-    def __init__(self, model: AcousticModel, room: int) -> None:
-        self._model, self._room = model, room
-        self.asked: list[int] = []
-
-    @property
-    def spec(self) -> ModelSpec:
-        return self._model.spec
-
-    def emit(self, batch: Sequence[FeatureSegment], options: InferenceOptions) -> list[Emissions]:
-        self.asked.append(len(batch))
-        if len(batch) > self._room:
-            raise OutOfMemory(f"{len(batch)} segments")
-        return self._model.emit(batch, options)
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +33,11 @@ def _speech(count: int) -> Iterator[SpeechSegment]:
 
 def test_emissions_come_in_the_order_of_the_segments_whatever_the_order_of_batches(model: AcousticModel) -> None:
     features = extract(Stream(RECORDING, _speech(9)), model.spec)
-    emitted = list(infer(features, model, OPTIONS, BatchBudget(count=3, window=6)).segments)
+    emitted = list(infer(features, model, OPTIONS, BatchBudget(audio_s=9.0, count=3)).segments)
     assert [each.span for each in emitted] == [segment.span for segment in _speech(9)]
 
 
-def test_only_one_window_of_segments_is_read_ahead(model: AcousticModel) -> None:
+def test_only_so_much_is_read_ahead_as_keeps_the_model_busy(model: AcousticModel) -> None:
     read: list[float] = []
 
     def watched() -> Iterator[SpeechSegment]:
@@ -63,25 +45,10 @@ def test_only_one_window_of_segments_is_read_ahead(model: AcousticModel) -> None
             read.append(segment.span.start_s)
             yield segment
 
-    stream = infer(extract(Stream(RECORDING, watched()), model.spec), model, OPTIONS, BatchBudget(window=4))
+    stream = infer(extract(Stream(RECORDING, watched()), model.spec), model, OPTIONS, BatchBudget(audio_s=1.0))
     assert read == []
     next(iter(stream.segments))
-    assert len(read) == 4
-
-
-def test_a_batch_that_does_not_fit_memory_is_halved_until_it_does(model: AcousticModel) -> None:
-    features = list(extract(Stream(RECORDING, _speech(5)), model.spec).segments)
-    budget = BatchBudget(count=5, tolerance=1.0)
-    small = SmallMemory(model, room=2)
-    halved = list(infer(Stream(RECORDING, features), small, OPTIONS, budget).segments)
-    assert small.asked == [5, 2, 3, 1, 2]
-    assert [each.span for each in halved] == [each.span for each in features]
-
-
-def test_a_segment_that_does_not_fit_alone_is_out_of_memory(model: AcousticModel) -> None:
-    features = extract(Stream(RECORDING, _speech(3)), model.spec)
-    with pytest.raises(OutOfMemory):
-        list(infer(features, SmallMemory(model, room=0), OPTIONS).segments)
+    assert len(read) == 3
 
 
 @pytest.mark.parametrize(

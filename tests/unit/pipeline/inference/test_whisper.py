@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from pipeline.errors import ModelMismatch, ModelNotFound
 from pipeline.features import extract
-from pipeline.inference import AcousticModel, BatchBudget, ModelRuntime, infer, load_model
+from pipeline.inference import AcousticModel, ModelRuntime, SharedModel, infer, load_model
 from pipeline.options import InferenceOptions
 from pipeline.spec import ModelSpec, read_spec
 from pipeline.values import AttentionEmissions, Channel, FeatureSegment, Recording, Span, SpeechSegment, Stream
@@ -47,10 +47,8 @@ def _features(segments: list[SpeechSegment], spec: ModelSpec) -> list[FeatureSeg
     return list(extract(Stream(RECORDING, segments), spec).segments)
 
 
-def _emit(
-    model: AcousticModel, features: list[FeatureSegment], options: InferenceOptions, budget: BatchBudget
-) -> list[AttentionEmissions]:
-    emissions = infer(Stream(RECORDING, features), model, options, budget).segments
+def _emit(model: AcousticModel, features: list[FeatureSegment], options: InferenceOptions) -> list[AttentionEmissions]:
+    emissions = infer(Stream(RECORDING, features), model, options).segments
     return [each for each in emissions if isinstance(each, AttentionEmissions)]
 
 
@@ -61,7 +59,7 @@ def _silence(duration_s: float) -> SpeechSegment:
 @pytest.fixture(scope="module")
 def emitted(model: AcousticModel, prompts: list[tuple[str, SpeechSegment]]) -> list[AttentionEmissions]:
     features = _features([segment for _, segment in prompts], model.spec)
-    return _emit(model, features, InferenceOptions(n_best=3), BatchBudget(count=4, tolerance=1.0))
+    return _emit(model, features, InferenceOptions(n_best=3))
 
 
 def test_real_prompts_are_read_with_few_wrong_words(
@@ -98,21 +96,25 @@ def test_the_n_best_list_has_each_text_once_and_is_certain_of_speech(emitted: li
     assert any(len(emissions.hypotheses) > 1 for emissions in emitted)
 
 
-def test_company_in_the_batch_changes_no_bit_of_a_result(
-    model: AcousticModel, prompts: list[tuple[str, SpeechSegment]], emitted: list[AttentionEmissions]
+def test_neither_company_nor_the_number_of_lanes_changes_a_bit_of_a_result_on_a_cpu(
+    default_folder: Path,
+    default_spec: ModelSpec,
+    prompts: list[tuple[str, SpeechSegment]],
+    emitted: list[AttentionEmissions],
 ) -> None:
-    features = _features([segment for _, segment in prompts], model.spec)
-    alone = _emit(model, features, InferenceOptions(n_best=3), BatchBudget(count=1))
-    assert alone == emitted
+    features = _features([segment for _, segment in prompts], default_spec)
+    two_lanes = load_model(default_folder, default_spec, ModelRuntime(threads=1, lanes=2))
+    with SharedModel(two_lanes, lanes=2) as shared:
+        assert list(shared.emissions(features, InferenceOptions(n_best=3))) == emitted
 
 
 def test_silence_is_known_as_silence(model: AcousticModel, default_spec: ModelSpec) -> None:
-    (emissions,) = _emit(model, _features([_silence(3.0)], default_spec), InferenceOptions(), BatchBudget())
+    (emissions,) = _emit(model, _features([_silence(3.0)], default_spec), InferenceOptions())
     assert emissions.no_speech_prob > 0.6
 
 
 def test_an_empty_segment_is_emitted_and_not_an_error(model: AcousticModel, default_spec: ModelSpec) -> None:
-    (emissions,) = _emit(model, _features([_silence(0.0)], default_spec), InferenceOptions(beam_size=1), BatchBudget())
+    (emissions,) = _emit(model, _features([_silence(0.0)], default_spec), InferenceOptions(beam_size=1))
     assert math.isfinite(emissions.hypotheses[0].log_prob)
 
 

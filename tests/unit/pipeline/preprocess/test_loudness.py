@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from pipeline.preprocess.level import (
     IMPULSE_DB,
     MAX_SPREAD_DB,
-    PEAK_LIMIT,
+    PEAK_LIMIT_DB,
+    REMEMBERED_HOPS,
     TARGET_LUFS,
     detection_gains,
-    speech_gain,
+    gains_so_far,
+    segment_gain,
 )
-from pipeline.preprocess.loudness import Levels, integrated_lufs, k_weighting, measure
+from pipeline.preprocess.loudness import HOP, Levels, integrated_lufs, k_weighting, measure
 
 SECOND = 16_000
 
@@ -64,29 +66,49 @@ def test_one_click_does_not_make_quiet_speech_inaudible() -> None:
     speech = np.random.default_rng(0).normal(0, 0.003, 5 * SECOND).astype(np.float32)
     clicked = speech.copy()
     clicked[40_000:40_100] = 1.0
-    everything = [(0, len(speech))]
-    quiet, disturbed = (speech_gain(measure([each]), everything) for each in (speech, clicked))
-    assert 20 * math.log10(disturbed / quiet) == pytest.approx(0, abs=0.5)
+    quiet, disturbed = (segment_gain(each) for each in (speech, clicked))
+    assert 20 * math.log10(disturbed / quiet) == pytest.approx(0, abs=1.0)
     assert integrated_lufs(measure([clicked]).energy) - integrated_lufs(measure([clicked]).energy, IMPULSE_DB) > 10
 
 
 @pytest.mark.parametrize("amplitude", [1e-3, 0.03, 1.0, 30_000.0])
 def test_speech_is_brought_to_the_target(amplitude: float) -> None:
     samples = _tone(amplitude)
-    gain = speech_gain(measure([samples]), [(0, len(samples))])
-    assert _lufs(samples * np.float32(gain)) == pytest.approx(TARGET_LUFS, abs=0.1)
+    assert _lufs(samples * np.float32(segment_gain(samples))) == pytest.approx(TARGET_LUFS, abs=0.51)
 
 
-def test_gain_is_judged_on_speech_alone() -> None:
-    samples = np.concatenate((_tone(0.5), _tone(0.01)))
-    gain = speech_gain(measure([samples]), [(10 * SECOND, 20 * SECOND)])
-    assert _lufs(samples[10 * SECOND :] * np.float32(gain)) == pytest.approx(TARGET_LUFS, abs=0.1)
+def test_pauses_do_not_raise_the_gain() -> None:
+    spoken, pause = _tone(0.1), 1e-4 * _tone(1.0, 15.0)
+    assert segment_gain(np.concatenate((pause, spoken, pause))) == segment_gain(spoken)
+
+
+def test_rounding_of_samples_does_not_change_the_gain() -> None:
+    samples = _tone(0.1)
+    assert segment_gain(np.rint(samples * 2000) / np.float32(2000)) == segment_gain(samples)
+
+
+def test_what_comes_later_does_not_change_how_the_detector_hears_what_came_before() -> None:
+    quiet, loud = _tone(0.01, 5.0), _tone(0.5, 5.0)
+    stops = [SECOND, 5 * SECOND, 10 * SECOND]
+    ((early, *_, late),) = gains_so_far([measure([np.concatenate((quiet, loud))])], stops)
+    assert [early] == gains_so_far([measure([quiet])], stops[:1])[0]
+    assert early is not None
+    assert late is not None
+    assert 20 * math.log10(early / late) == pytest.approx(34, abs=0.5)
+
+
+def test_what_was_loud_long_ago_is_forgotten() -> None:
+    loud, quiet = np.full(REMEMBERED_HOPS, 0.1), np.full(REMEMBERED_HOPS, 0.0001)
+    energy = np.concatenate((loud, quiet))
+    levels = [Levels(energy, np.sqrt(energy).astype(np.float32))]
+    (gains,) = gains_so_far(levels, [HOP * REMEMBERED_HOPS, 2 * HOP * REMEMBERED_HOPS])
+    assert None not in gains
+    assert 20 * math.log10((gains[1] or 0) / (gains[0] or 1)) == pytest.approx(30)
 
 
 def test_peaks_of_words_are_not_clipped() -> None:
     bursts = _tone(1.0) * np.tile(np.r_[np.ones(160), np.zeros(1440)], 100).astype(np.float32) * 0.05
-    gain = speech_gain(measure([bursts]), [(0, len(bursts))])
-    assert np.abs(bursts * gain).max() <= PEAK_LIMIT + 1e-6
+    assert np.abs(bursts * segment_gain(bursts)).max() <= 10 ** (PEAK_LIMIT_DB / 20) + 1e-6
 
 
 def test_leak_on_a_silent_channel_is_not_raised_to_the_level_of_speech() -> None:
@@ -99,4 +121,4 @@ def test_leak_on_a_silent_channel_is_not_raised_to_the_level_of_speech() -> None
 
 
 def test_nothing_to_judge_leaves_the_level_alone() -> None:
-    assert speech_gain(Levels(np.empty(0), np.empty(0, np.float32)), []) == 1.0
+    assert segment_gain(np.zeros(SECOND, np.float32)) == 1.0

@@ -163,6 +163,7 @@ def test_mixed_channels_are_reported_as_one(call: Samples, examine: Examine) -> 
         ("leading_garbage", "LEADING_GARBAGE"),
         ("partial_frame", "PARTIAL_FRAME"),
         ("several_tracks", "SEVERAL_TRACKS"),
+        ("gaps_filled", "GAPS_FILLED"),
         ("headerless:pcm_mulaw:0.87", "HEADERLESS"),
     ],
 )

@@ -7,11 +7,12 @@ from itertools import pairwise
 import pytest
 import srt
 import webvtt
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.options import CaptionOptions
 from pipeline.render import RENDERERS, render, to_json, to_srt, to_text, to_vtt
-from pipeline.render.cues import LINE_CHARACTERS, LINES, LONGEST_S, clock, cues
+from pipeline.render.cues import LONGEST_S, clock, cues
 from pipeline.values import Channel, Recording, Transcript, Utterance, Word
 
 MONO = (Channel(0),)
@@ -81,8 +82,8 @@ def test_vtt_is_read_by_an_independent_parser() -> None:
 
 def test_one_channel_needs_no_voice_tags_and_no_labels() -> None:
     call = transcript(said("Press one.", role="ivr"))
-    assert to_vtt(call) == "WEBVTT\n\n00:00:00.000 --> 00:00:00.750\nPress one.\n"
-    assert to_srt(call) == "1\n00:00:00,000 --> 00:00:00,750\nPress one.\n"
+    assert to_vtt(call) == "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nPress one.\n"
+    assert to_srt(call) == "1\n00:00:00,000 --> 00:00:01,000\nPress one.\n"
 
 
 def test_a_sentence_that_ends_on_the_second_line_ends_its_cue() -> None:
@@ -92,19 +93,38 @@ def test_a_sentence_that_ends_on_the_second_line_ends_its_cue() -> None:
 
 def test_a_flash_is_shown_long_enough_to_be_read() -> None:
     (cue,) = cues([Utterance(0, None, 2.0, 2.0, "No.", 0.9, (Word("No.", 2.0, 2.0, 0.9),))], [""])
-    assert cue.end_s - cue.start_s == pytest.approx(0.5)
+    assert cue.end_s - cue.start_s == pytest.approx(1.0)
 
 
-words = st.lists(st.text("abc.?'", min_size=1, max_size=LINE_CHARACTERS), min_size=1, max_size=60)
+words = st.lists(st.text("abc.?'", min_size=1, max_size=60), min_size=1, max_size=40)
+captions = st.builds(CaptionOptions, line_characters=st.integers(16, 60), lines=st.integers(1, 4))
 
 
-@given(words, st.sampled_from(["", "Agent: "]))
-def test_cues_keep_the_limits_and_lose_no_word(parts: list[str], prefix: str) -> None:
-    made = list(cues([said(" ".join(parts))], [prefix]))
-    assert all(len(cue.lines) <= LINES and cue.end_s - cue.start_s <= LONGEST_S for cue in made)
-    assert all(len(line) <= LINE_CHARACTERS for cue in made for line in cue.lines)
-    assert " ".join(line for cue in made for line in cue.lines).split() == prefix.split() + parts
-    assert all(a.end_s <= b.start_s + 0.5 for a, b in pairwise(made))
+@settings(max_examples=60)
+@given(words, st.sampled_from(["", "agent", "a supervisor of the night shift"]), captions)
+def test_cues_keep_the_limits_and_lose_no_word(parts: list[str], role: str, limits: CaptionOptions) -> None:
+    call = transcript(said(" ".join(parts), role=role), channels=STEREO if role else MONO)
+    shown = list(srt.parse(to_srt(call, limits), ignore_errors=False))
+    name = f"{role.capitalize()}:" if role else ""
+    assert "".join("".join(cue.content.split()) for cue in shown) == "".join([*name.split(), *parts])
+    lines = [cue.content.splitlines() for cue in shown]
+    lines += [each.text.splitlines() for each in webvtt.from_string(to_vtt(call, limits)).captions]
+    assert all(len(each) <= limits.lines for each in lines)
+    assert all(len(line) <= limits.line_characters for each in lines for line in each)
+    assert all(timedelta() < cue.end - cue.start <= timedelta(seconds=LONGEST_S) for cue in shown)
+    assert all(before.end <= after.start for before, after in pairwise(shown))
+
+
+def test_a_caption_stays_until_slow_readers_have_read_it() -> None:
+    for speed, end_s in ((60.0, 1.0), (20.0, 1.75), (5.0, 7.0)):
+        (cue,) = cues([said("x" * 35)], [""], CaptionOptions(characters_per_s=speed))
+        assert cue.end_s == pytest.approx(end_s)
+
+
+def test_only_captions_have_caption_options() -> None:
+    narrow = CaptionOptions(line_characters=16, lines=1)
+    for name in RENDERERS:
+        assert (render(CALL, name, narrow) != render(CALL, name)) is (name in {"srt", "vtt"})
 
 
 def test_a_word_that_never_ends_is_shown_for_seven_seconds() -> None:
@@ -124,4 +144,4 @@ def test_a_silent_call_has_no_cues_and_is_valid_in_every_format() -> None:
     silent = transcript()
     assert (to_text(silent), to_srt(silent), to_vtt(silent)) == ("", "", "WEBVTT\n")
     assert render(silent, "json") == to_json(silent)
-    assert set(RENDERERS) == {"json", "text", "srt", "vtt", "csv", "ctm", "rttm"}
+    assert set(RENDERERS) == {"json", "text", "srt", "vtt", "csv", "ctm", "rttm", "markdown", "textgrid"}

@@ -1,4 +1,5 @@
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,17 @@ def test_the_doctor_sees_that_the_broker_is_away() -> None:
     assert {each["name"]: each["is_ok"] for each in report["checks"]}["broker"] is False
 
 
+def test_the_doctor_gives_a_silent_broker_one_line_and_little_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("VOXQUEUE_BROKER_URL", f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        monkeypatch.setenv("VOXQUEUE_BROKER_TIMEOUT_S", "0.2")
+        settings.cache_clear()
+        ran = run("doctor")
+    problems = [line for line in ran.stdout.splitlines() if line.startswith("PROBLEM")]
+    assert (ran.exit_code, len(problems)) == (Exit.AWAY, 1)
+    assert "The broker does not answer." in problems[0]
+
+
 def test_the_doctor_finds_a_fresh_machine_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOXQUEUE_BROKER_URL", "")
     settings.cache_clear()
@@ -182,6 +194,42 @@ def test_the_doctor_sees_weights_that_are_not_the_ones_that_were_meant(monkeypat
     settings.cache_clear()
     lines = run("doctor").stdout.splitlines()
     assert any(line.startswith("PROBLEM  model") for line in lines)
+
+
+def language_model_line() -> str:
+    settings.cache_clear()
+    [line] = [line for line in run("doctor").stdout.splitlines() if line[9:].startswith("language model")]
+    return line
+
+
+def test_the_doctor_tells_which_language_model_is_used_and_which_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert language_model_line().endswith("none is used unless a job asks for it; jobs may name general")
+    folder, notes = tmp_path / "models", tmp_path / "notes.txt"
+    notes.write_text("the clinic is open\nthe clinic is closed\n" * 20)
+    assert run("lm", "build", notes, "--mix", "0.5", "--out", folder / "clinic.mix").exit_code == Exit.OK
+    monkeypatch.setenv("VOXQUEUE_LANGUAGE_MODELS", str(folder))
+    monkeypatch.setenv("VOXQUEUE_LANGUAGE_MODEL", str(folder / "clinic.mix"))
+    line = language_model_line()
+    assert line.startswith("ok ")
+    assert line.endswith("clinic.mix is used; jobs may name general, clinic")
+
+
+@pytest.mark.parametrize(
+    ("variable", "name", "content"),
+    [("MODEL", "gone.arpa", None), ("MODEL", "torn.mix", b"PK of a kind"), ("MODELS", "no_folder", None)],
+)
+def test_the_doctor_sees_a_language_model_that_decoding_could_not_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, name: str, content: bytes | None
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setenv(f"VOXQUEUE_LANGUAGE_{variable}", str(path))
+    line = language_model_line()
+    assert line.startswith("PROBLEM ")
+    assert name in line
 
 
 def test_the_doctor_sees_queues_that_nobody_serves(valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,3 +285,34 @@ def test_programs_get_the_spans_of_a_line() -> None:
         "tokens": ["dial", "nine", "one", "one"],
         "spans": [{"start": 1, "end": 4, "spoken": "nine one one", "written": "911", "kind": "digits"}],
     }
+
+
+def test_lines_are_worded_as_the_flags_say() -> None:
+    flags = ["--remove-fillers", "--mask-profanity", "--replace", "vox cue=Voxqueue"]
+    ran = CliRunner().invoke(app, ["format", *flags], input="um call vox cue about that shit\n")
+    assert (ran.exit_code, ran.output) == (Exit.OK, "Call Voxqueue about that s***.\n")
+    ran = CliRunner().invoke(app, ["format", "--replace", "vox cue"], input="")
+    assert ran.exit_code == Exit.USAGE
+
+
+@pytest.mark.usefixtures("home")
+def test_wording_travels_with_a_job_that_is_handed_in(tmp_path: Path) -> None:
+    file = tmp_path / "call.wav"
+    file.write_bytes(b"audio")
+    run("migrate")
+    flags = (
+        "--remove-fillers",
+        "--mask-profanity",
+        "--replace",
+        "vox cue=Voxqueue",
+        "--replace",
+        "a=b=c",
+        "--n-best",
+        "7",
+    )
+    ran = run("submit", str(file), *flags)
+    with Client(Settings()) as client:
+        options = client.runtime.jobs.options(ran.output.strip())
+    asked = options.format
+    assert (options.decode.n_best, options.inference.n_best) == (7, 7)
+    assert (asked.fillers, asked.profanity, asked.replace) == ("remove", "mask", {"vox cue": "Voxqueue", "a": "b=c"})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
+from pipeline.options import Entity, RedactionOptions, Style
 from tests.unit.workers.cli.conftest import TEXT
 from workers.cli import app
 from workers.cli.outcome import Exit
@@ -38,6 +39,16 @@ def test_what_was_asked_for_travels_with_the_job(colleague: Client, recording_of
     assert shown["id"] == job_id
     kinds = [event.kind for event in colleague.runtime.jobs.events_after(job_id)]
     assert kinds.count("job.redecode_asked") == 1
+
+
+def test_wording_and_redaction_are_asked_for_anew(colleague: Client, recording_of: Make) -> None:
+    job_id = colleague.enqueue(recording_of("call.wav"), {"decode": {"hotwords": ["Acme"]}}).id
+    colleague.wait(job_id, 30)
+    ran = run("redecode", job_id, "--remove-fillers", "--redact", "card", "--redact-style", "mask")
+    assert (ran.exit_code, ran.output) == (Exit.OK, "2\n")
+    chosen = colleague.runtime.jobs.options(job_id)
+    assert (chosen.format.fillers, chosen.decode.hotwords) == ("remove", ("Acme",))
+    assert chosen.redaction == RedactionOptions(entities=(Entity.CARD,), style=Style.MASK)
 
 
 def test_a_job_that_has_not_ended_is_not_decoded_again(colleague: Client, recording_of: Make) -> None:

@@ -66,6 +66,7 @@ def test_a_recording_that_cannot_be_read_is_told_and_the_others_are_looked_at(no
     result = _run(text, tmp_path / "missing.wav", noisy)
     assert result.exit_code == 2
     assert "error UNRECOGNISED_FORMAT: " in result.stderr
+    assert "If it has no header, say its encoding" in result.stderr
     assert "error FILE_NOT_READABLE: " in result.stderr
     assert "NOISY" in result.stdout
 
@@ -74,7 +75,8 @@ def test_an_error_is_a_document_too(tmp_path: Path) -> None:
     (tmp_path / "empty.wav").touch()
     result = _run(tmp_path / "empty.wav", "--json")
     assert result.exit_code == 2
-    assert json.loads(result.stdout)["error"]["code"] == "EMPTY_UPLOAD"
+    document = json.loads(result.stdout)
+    assert document["error"]["code"] == document["findings"][0]["code"] == "EMPTY_UPLOAD"
 
 
 def test_a_file_without_a_header_is_looked_at_as_declared(tmp_path: Path) -> None:

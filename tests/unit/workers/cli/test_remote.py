@@ -52,7 +52,7 @@ def test_without_a_server_commands_work_with_this_machine() -> None:
 
 
 @pytest.mark.usefixtures("home")
-@pytest.mark.parametrize("command", ["doctor", "migrate", "webhooks"])
+@pytest.mark.parametrize("command", ["doctor", "migrate", "keys"])
 def test_a_command_that_is_about_this_machine_does_not_go_to_a_server(command: str) -> None:
     ran = run("--server", NOWHERE, command)
     assert ran.exit_code == Exit.USAGE

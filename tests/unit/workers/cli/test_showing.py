@@ -87,6 +87,17 @@ def test_the_table_of_a_job_tells_waiting_from_running_and_says_nothing_of_what_
     assert lines[4].split() == ["features", "running", "50%", "1"]
 
 
+def test_what_is_known_of_a_recording_that_cannot_be_used_is_shown_with_its_job(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    finding = {"code": "DECODE_ERROR", "severity": "error", "channel": None, "advice": "[bold] Fetch it again."}
+    facts = {"container": "flac", "codec": "flac", "sample_rate_hz": 8000, "channel_count": 2, "duration_s": 61.04}
+    print_job(job_of(state=JobState.FAILED, error_code="DECODE_ERROR", report={**facts, "findings": [finding]}))
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[2] == "flac, flac, 8000 Hz, 2 channel(s), 61.0 s decoded"
+    assert lines[3] == "error DECODE_ERROR [bold] Fetch it again."
+
+
 def test_the_document_of_a_job_has_its_progress_and_all_steps_in_order() -> None:
     document = job_document(job_of(step_of(Step.PREPROCESS, StepState.DONE, progress=1 / 3)))
     assert document["progress"] == pytest.approx(1 / 15, abs=5e-4)

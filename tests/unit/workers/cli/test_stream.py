@@ -7,13 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from pipeline.options import JobOptions
+from pipeline.options import JobOptions, RedactionOptions
+from pipeline.values import Utterance, Word
 from tests.sinks import ADDRESS, Handler, Sink, sink
+from tests.unit.workers.cli import conftest
 from tests.unit.workers.cli.conftest import TEXT
 from workers.cli import app
 from workers.cli.outcome import Exit
@@ -97,9 +100,25 @@ def test_an_unknown_session_is_one_plain_line(home: Path) -> None:
         )
 
 
+def test_what_a_stream_leaves_out_is_not_shown(colleague: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "my ssn is 219-09-9999"
+    words = tuple(Word(word, at * 0.1, at * 0.1 + 0.1, 0.9) for at, word in enumerate(text.split(" ")))
+    utterance = Utterance(0, None, 0.0, 0.5, text, 0.9, words)
+    monkeypatch.setattr(conftest, "TRANSCRIPT", replace(conftest.TRANSCRIPT, utterances=(utterance,)))
+    session_id = colleague.sessions.open(NewSession("session", "line"))
+    options = JobOptions(redaction=RedactionOptions())
+    colleague.enqueue_piece(NewPiece(session_id, 0, 0.0, 1.0, 1.0), "piece", b"good", options, file_name="00000.wav")
+    colleague.wait("piece", timeout_s=30)
+    assert run("session", "end", session_id).exit_code == Exit.OK
+    for ran in (run("session", "show", session_id, *more) for more in ((), ("--follow",), ("--json",))):
+        assert ran.exit_code == Exit.OK
+        assert "[SSN]" in ran.stdout
+        assert "9999" not in ran.stdout
+
+
 def test_a_piece_without_a_transcript_says_why(colleague: Client) -> None:
     session_id = colleague.sessions.open(NewSession("session", "line"))
-    place = NewPiece(session_id, 0, 0.0, 1.0)
+    place = NewPiece(session_id, 0, 0.0, 1.0, 1.0)
     colleague.enqueue_piece(place, "piece", b"bad", JobOptions(), file_name="00000.wav")
     assert run("session", "end", session_id).exit_code == Exit.OK
     ran = run("session", "show", session_id, "--follow")

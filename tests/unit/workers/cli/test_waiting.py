@@ -9,6 +9,7 @@ import pytest
 import srt
 from typer.testing import CliRunner, Result
 
+from pipeline.options import CaptionOptions
 from pipeline.render import from_json, render, to_json
 from tests.unit.workers.cli.conftest import TEXT, TRANSCRIPT
 from workers.cli import app
@@ -63,7 +64,7 @@ def test_every_recording_has_a_file_of_its_own_in_the_folder_that_is_made_for_it
     ran = run("transcribe", recording_of("one.wav"), recording_of("two.wav"), "--format", "srt", "--out", out)
     assert ran.stdout.splitlines() == [str(out / "one.srt"), str(out / "two.srt")]
     [subtitle] = srt.parse((out / "two.srt").read_text(encoding="utf-8"))
-    assert (subtitle.start.total_seconds(), subtitle.end.total_seconds()) == (0.5, 1.5)
+    assert (subtitle.start.total_seconds(), subtitle.end.total_seconds()) == (0.5, 1.55)
     assert TEXT in subtitle.content
 
 
@@ -103,6 +104,11 @@ def test_a_transcript_is_read_later_in_any_form_and_to_a_file(
     written = run("result", job_id, "--format", "vtt", "--out", tmp_path / "new" / "call.vtt")
     assert (written.exit_code, written.stdout) == (Exit.OK, "")
     assert (tmp_path / "new" / "call.vtt").read_text() == render(TRANSCRIPT, "vtt")
+    narrow = ("--format", "srt", "--line-characters", "16", "--lines", "1", "--characters-per-s", "5")
+    limits = CaptionOptions(line_characters=16, lines=1, characters_per_s=5)
+    assert run("result", job_id, *narrow).stdout == render(TRANSCRIPT, "srt", limits) != render(TRANSCRIPT, "srt")
+    assert run("transcribe", recording_of("other.wav"), *narrow).stdout == render(TRANSCRIPT, "srt", limits)
+    assert run("result", job_id, "--lines", "5").exit_code == Exit.USAGE
 
 
 def test_a_job_that_ended_is_shown_with_its_times_and_can_be_run_again(

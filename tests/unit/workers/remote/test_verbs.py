@@ -78,7 +78,7 @@ def test_a_recording_is_handed_in_under_one_key_however_often_it_is_sent() -> No
 
 
 def test_each_try_sends_the_recording_from_its_start() -> None:
-    call = Call("POST", "/v1/jobs", json={"priority": 1}, upload=Upload(BytesIO(b"RIFF"), "call.wav"))
+    call = Call("POST", "/v1/jobs", json={"priority": 1}, uploads={"file": Upload(BytesIO(b"RIFF"), "call.wav")})
     for _ in range(2):
         form = form_of(call)
         name, file = form["files"]["file"]
@@ -143,7 +143,7 @@ def test_a_long_list_is_read_page_by_page() -> None:
 
 @pytest.mark.parametrize("job_id", ["", "../keys", "7?wait=1", "7/cancel", "é", "7#"])
 def test_an_id_that_would_lead_elsewhere_is_refused(job_id: str) -> None:
-    with pytest.raises(InvalidOptions, match="no job id"):
+    with pytest.raises(InvalidOptions, match="is no job id"):
         talk(verbs.status(job_id), [])
 
 

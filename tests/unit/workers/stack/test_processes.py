@@ -36,14 +36,15 @@ def supervisor_of(*children: Child) -> Supervisor:
     return Supervisor(children, dict(os.environ), None)
 
 
-def test_a_child_that_dies_is_started_again() -> None:
-    supervisor = supervisor_of(Child("sleeper", SLEEP))
+def test_a_child_that_dies_is_started_again_at_the_same_priority() -> None:
+    supervisor = supervisor_of(Child("sleeper", SLEEP, niceness=3))
     supervisor.start()
     wait_until(lambda: "sleeper" in supervisor.pids)
     first = supervisor.pids["sleeper"]
     os.kill(first, signal.SIGKILL)
     wait_until(lambda: supervisor.pids.get("sleeper", first) != first)
     second = supervisor.pids["sleeper"]
+    wait_until(lambda: psutil.Process(second).nice() == os.nice(0) + 3)
     supervisor.stop(grace_s=5)
     assert not psutil.pid_exists(first)
     assert not psutil.pid_exists(second)
@@ -194,7 +195,7 @@ def test_a_lock_is_given_back_by_a_holder_that_is_killed(tmp_path: Path) -> None
 def test_a_command_is_not_run_for_a_parent_that_is_gone_already(tmp_path: Path) -> None:
     ran_at_all = tmp_path / "ran"
     tether = Path(processes.__file__).with_name("tether.py")
-    command = [sys.executable, str(tether), "1", sys.executable, "-c", f"open({str(ran_at_all)!r}, 'w')"]
+    command = [sys.executable, str(tether), "1", "0", sys.executable, "-c", f"open({str(ran_at_all)!r}, 'w')"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (1, "the process that started this one is gone\n")
     assert not ran_at_all.exists()

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.format.figures import InDigits
+from pipeline.format.lines import format_line
 from pipeline.format.prose import SentenceCase
 from pipeline.format.punctuation import TaggedSentences, load_tagger
 from pipeline.values import Word
@@ -34,6 +35,24 @@ def sentences() -> TaggedSentences:
 
 def bare(text: str) -> str:
     return "".join(character for character in text if character not in MARKS).lower()
+
+
+@pytest.mark.parametrize(
+    ("spoken", "capitals"),
+    [
+        ("fbi agents and nasa called me", "FBI NASA"),
+        ("I need the atms near me and the fbi's number", "I ATMs FBI's"),
+        ("my ssn and dob are on file", "SSN DOB"),
+        ("so please enter your pin", "PIN"),
+        ("so what is the pin number", "PIN"),
+        ("then the pin fell and he pinned it", ""),
+        ("so it aids him and he led us", ""),
+        ("so usable atmosphere in the ukulele", ""),
+    ],
+)
+def test_acronyms_have_capitals_and_words_that_look_like_them_none(spoken: str, capitals: str) -> None:
+    words = written(spoken).rstrip(".?").replace(",", "").split()
+    assert [word for word in words if not word[1:].islower() and word.lower() != word] == capitals.split()
 
 
 def f1(pairs: list[tuple[str, str]]) -> float:
@@ -139,3 +158,16 @@ def test_the_words_stay_the_same_in_order_time_and_number(texts: list[str], gap_
     ]
     assert found[0].text[0].isupper()
     assert ends_sentence(found[-1].text)
+
+
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        ("no one knows", "No one knows."),
+        ("no one told me that", "No one told me that."),
+        ("no one of them called", "No, one of them called."),
+        ("the doctor called me on monday", "The doctor called me on Monday."),
+    ],
+)
+def test_a_pronoun_is_one_word_and_small(line: str, written: str) -> None:
+    assert format_line(line).text == written

@@ -2,14 +2,18 @@
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.format import scores
+from bench.spoken_numbers import calls
 from pipeline.format.lines import Part, format_line
-from pipeline.format.redaction import Entity, Redaction, Said, Style, find_sensitive, redacted, sensitive_stretches
+from pipeline.format.redaction import Said, find_sensitive, redacted, sensitive_stretches
 from pipeline.format.redaction.entities import passes_luhn
+from pipeline.options import Entity, RedactionOptions, Style
 from pipeline.render import to_json
 from pipeline.values import Channel, Recording, Transcript, Utterance, Word
 from tests.unit.pipeline.format.numbers import spoken
@@ -136,32 +140,66 @@ CALL = transcript((0, "Card number?"), (1, "It's 4111 1111 1111"), (0, "Yes?"), 
 
 
 def test_the_view_holds_nothing_of_what_it_leaves_out() -> None:
-    view = redacted(CALL, Redaction())
-    assert view.text == "Card number?\nIt's [CARD]\nYes?\n[CARD] thanks."
+    view = redacted(CALL, RedactionOptions())
+    assert view.text == "Card number?\nIt's [CARD_NUMBER]\nYes?\n[CARD_NUMBER] thanks."
     assert "1111" not in to_json(view)
     label = view.utterances[1].words[1]
     assert (label.start_s, label.end_s, label.kind) == (CALL.utterances[1].words[1].start_s, 5.5, "card")
 
 
 def test_a_mask_keeps_the_words_and_their_times() -> None:
-    view = redacted(CALL, Redaction(style=Style.MASK))
+    view = redacted(CALL, RedactionOptions(style=Style.MASK))
     assert view.utterances[1].text == "It's **** **** ****"
     assert [word.start_s for word in view.utterances[1].words] == [word.start_s for word in CALL.utterances[1].words]
 
 
 def test_a_transcript_without_anything_sensitive_is_the_same() -> None:
     plain = transcript((0, "How can I help?"), (1, "I have a question."))
-    assert redacted(plain, Redaction()) == plain
+    assert replace(redacted(plain, RedactionOptions()), redacted=None) == plain
 
 
 def test_the_stretches_to_silence_are_those_of_the_words() -> None:
-    stretches = sensitive_stretches(CALL, Redaction())
-    assert [(span.channel, span.duration_s) for span in stretches] == [(1, 0.5)] * 4
+    stretches = sensitive_stretches(CALL, RedactionOptions())
+    assert [(span.start_s, span.end_s) for span in stretches] == [(2.75, 5.75), (6.75, 7.75)]
 
 
 def test_a_line_can_be_redacted_to_try_it() -> None:
     formatted = format_line(
         "my card is four one one one one one one one one one one one one one one one", [Part.REDACTION]
     )
-    assert formatted.text == "my card is [CARD]"
+    assert formatted.text == "my card is [CARD_NUMBER]"
     assert [(span.start, span.end, span.kind) for span in formatted.spans] == [(3, 19, "card")]
+
+
+@pytest.mark.parametrize("entities", [tuple(Entity), (Entity.CARD, Entity.SSN)])
+def test_numbers_are_found_through_hesitation_restarts_and_the_other_speaker(entities: tuple[Entity, ...]) -> None:
+    recall, precision = scores(list(calls(3, 200)), entities)
+    assert recall >= 0.99
+    assert precision >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("hi my name is john smith and i have a question", ["john", "smith"]),
+        ("My name is Ann O'Neil. Yes, Ann is fine.", ["Ann", "O'Neil.", "Ann"]),
+        ("my last name is s m i t h thanks", ["s", "m", "i", "t", "h"]),
+        ("this is great thank you", []),
+    ],
+)
+def test_names_are_left_out_on_request(line: str, name: list[str]) -> None:
+    words = said((0, line))
+    assert [words[at].text for span in find_sensitive(words, [Entity.NAME]) for at in span.indices] == name
+    assert find_sensitive(words) == []
+
+
+def test_one_moment_and_an_amount_are_no_digits_of_a_number() -> None:
+    number = "one two three four five six seven eight nine"
+    assert found((0, "your social"), (1, f"one moment {number} it costs one thousand two hundred and fifty")) == [
+        (Entity.SSN, number)
+    ]
+
+
+def test_only_cards_are_asked_for_and_a_misheard_one_is_left_out_all_the_same() -> None:
+    words = said((0, spoken.digits("4111111111111112")))
+    assert [span.entity for span in find_sensitive(words, [Entity.CARD])] == [Entity.CARD]

@@ -8,7 +8,6 @@ import soxr
 
 from pipeline.options import PreprocessOptions
 from pipeline.preflight import MarkKind, SoundMark
-from pipeline.preprocess import level
 from pipeline.preprocess.search import Heard, Search
 from pipeline.preprocess.spool import Spool, Track
 from pipeline.values import SAMPLE_RATE_HZ
@@ -21,9 +20,8 @@ def _hear(samples: Samples) -> Heard:
     spool = Spool()
     spool.append(np.asarray(soxr.resample(samples, RATE_HZ, SAMPLE_RATE_HZ), np.float32))
     search = Search([Track((spool,))], PreprocessOptions())
-    gain = level.detection_gains(search.levels)[0]
-    assert gain is not None
-    return search.hear(0, gain, lambda _: None)
+    assert not search.is_silent(0)
+    return search.hear(0, lambda _: None)
 
 
 def _marks(samples: Samples) -> list[SoundMark]:
