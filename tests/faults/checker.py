@@ -158,17 +158,3 @@ def _check_artifacts(found: Tables, store: ArtifactStore, verdict: Verdict) -> N
             store.open(ArtifactRef(row.key, row.sha256, row.size_bytes)).close()
         except ArtifactDamaged as error:
             verdict.wrong[row.job_id] = f"artifact of {row.step}: {error.detail}"
-
-
-def recoveries_s(found: Tables, kills: Iterable[tuple[int, float]]) -> list[float]:
-    """Seconds from each kill (process id, time) to the next attempt at what the process held then."""
-    later = {(row.step_id, row.fence): row.started_at for row in found.attempts}
-    lost = [row for row in found.attempts if row.outcome == Outcome.LOST]
-    waits = []
-    for pid, at in kills:
-        for row in lost:
-            held = row.worker.rpartition(":")[2] == str(pid) and row.started_at <= at <= row.ended_at
-            again_at = later.get((row.step_id, row.fence + 1))
-            if held and again_at is not None:
-                waits.append(again_at - at)
-    return waits

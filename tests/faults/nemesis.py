@@ -20,30 +20,13 @@ from pipeline.stages import STEPS
 from tests.faults import garbage
 from tests.faults.cluster import Cluster
 from tests.faults.processes import Supervised, send
+from tests.faults.recovery import Happened, Kill
 from workers.client import Client
 from workers.errors import BrokerAway
 from workers.failpoints import switch
 
 Undo = Callable[[], None]
 _PAUSE_S = (0.5, 3.5)
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """A fault as it was brought about, `at_s` seconds after the start."""
-
-    at_s: float
-    name: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Kill:
-    """A process that ended because of what was killed: a `child` of a pool, or a `main` process; `at` since 1970."""
-
-    what: str
-    pid: int
-    at: float
 
 
 @dataclass
@@ -63,44 +46,51 @@ class Nemesis:
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
-        self._undo: list[tuple[float, int, str, Undo]] = []
+        self._undo: list[tuple[float, int, Happened, Undo]] = []
         self._order = count()
-        self._started_at = time.monotonic()
+        self._started_at = time.time()
+        self._current = Happened(self._started_at, "")
 
     def run(self, duration_s: float, only: tuple[str, ...] = ()) -> None:
         """Bring about faults (of these names, or of all) for so long, then take back what lasts."""
-        self._started_at = time.monotonic()
+        self._started_at = time.time()
+        until = time.monotonic() + duration_s
         names = [name for name in FAULTS if not only or name in only]
-        while time.monotonic() - self._started_at < duration_s:
+        while time.monotonic() < until:
             name = self._random.choices(names, [FAULTS[each][0] for each in names])[0]
             self.bring_about(name)
             self._wait(self.pace * self._random.uniform(*_PAUSE_S))
         while self._undo:
-            heapq.heappop(self._undo)[-1]()
+            self._take_back()
 
     def bring_about(self, name: str) -> None:
         """One fault now, unless one of its kind lasts still; errors of servers that are down are part of the game."""
-        if any(pending == name for _, _, pending, _ in self._undo):
+        if any(pending.name == name for _, _, pending, _ in self._undo):
             return
-        detail = "a server was away"
+        self._current = Happened(self._started_at, name)
         with suppress(RedisError, BrokerAway, OperationalError, OSError, psutil.NoSuchProcess):
-            detail = FAULTS[name][1](self)
-        self.happened.append(Happened(round(time.monotonic() - self._started_at, 1), name, detail))
+            self._current.detail = FAULTS[name][1](self)
+        self.happened.append(self._current)
 
     @property
     def counts(self) -> Counter[str]:
         """How often each fault was brought about."""
         return Counter(each.name for each in self.happened)
 
-    def later(self, name: str, after_s: float, undo: Undo) -> None:
-        """Take a fault back after so long."""
-        heapq.heappush(self._undo, (time.monotonic() + after_s, next(self._order), name, undo))
+    def later(self, after_s: float, undo: Undo) -> None:
+        """Take the fault that is brought about now back after so long."""
+        heapq.heappush(self._undo, (time.monotonic() + after_s, next(self._order), self._current, undo))
+
+    def _take_back(self) -> None:
+        _, _, happened, undo = heapq.heappop(self._undo)
+        undo()
+        happened.ended_at = time.time()
 
     def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while (now := time.monotonic()) < until:
             while self._undo and self._undo[0][0] <= now:
-                heapq.heappop(self._undo)[-1]()
+                self._take_back()
             time.sleep(0.05)
 
     def kill_child(self) -> str:
@@ -128,7 +118,7 @@ class Nemesis:
         for process in stopped:
             send(process, signal.SIGSTOP)
         seconds = self.cluster.settings.lease_s * self._random.uniform(0.5, 2.5)
-        self.later("stop_worker", seconds, partial(_wake, stopped))
+        self.later(seconds, partial(_wake, stopped))
         return f"{worker.name} for {seconds:.1f} s"
 
     def kill_dispatcher(self) -> str:
@@ -140,7 +130,7 @@ class Nemesis:
     def kill_broker(self) -> str:
         seconds = self._random.choice([0.0, 0.0, 2.0, 6.0])
         self.cluster.broker.kill()
-        self.later("kill_broker", seconds, self.cluster.broker.start)
+        self.later(seconds, self.cluster.broker.start)
         return f"down for {seconds} s"
 
     def flush_broker(self) -> str:
@@ -156,19 +146,19 @@ class Nemesis:
     def black_hole(self) -> str:
         seconds = self._random.uniform(1.0, 8.0)
         self.cluster.proxy.silence()
-        self.later("black_hole", seconds, self.cluster.proxy.speak)
+        self.later(seconds, self.cluster.proxy.speak)
         return f"silent for {seconds:.1f} s"
 
     def starve_broker(self) -> str:
         seconds = self._random.uniform(1.0, 5.0)
         self.cluster.broker.starve(1)
-        self.later("starve_broker", seconds, partial(_gently, partial(self.cluster.broker.starve, 0)))
+        self.later(seconds, partial(_gently, partial(self.cluster.broker.starve, 0)))
         return f"out of memory for {seconds:.1f} s"
 
     def fill_broker_disk(self) -> str:
         seconds = self._random.uniform(1.0, 5.0)
         self.cluster.broker.fill_disk()
-        self.later("fill_broker_disk", seconds, partial(_gently, self.cluster.broker.empty_disk))
+        self.later(seconds, partial(_gently, self.cluster.broker.empty_disk))
         return f"MISCONF for {seconds:.1f} s"
 
     def starve_worker(self) -> str:
@@ -179,13 +169,13 @@ class Nemesis:
         for process, (_, most) in zip(starved, limits, strict=True):
             process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds(), most))
         seconds = self._random.uniform(1.0, 4.0)
-        self.later("starve_worker", seconds, partial(_feed, starved, limits))
+        self.later(seconds, partial(_feed, starved, limits))
         return f"{worker.name} for {seconds:.1f} s"
 
     def crash_postgres(self) -> str:
         seconds = self._random.choice([0.0, 0.0, 0.0, 3.0])
         self.cluster.postgres.crash()
-        self.later("crash_postgres", seconds, self.cluster.postgres.start)
+        self.later(seconds, self.cluster.postgres.start)
         return f"down for {seconds} s"
 
     def end_backends(self) -> str:
@@ -217,7 +207,7 @@ class Nemesis:
         on.parent.mkdir(parents=True, exist_ok=True)
         on.touch()
         seconds = self._random.uniform(0.5, 4.0)
-        self.later("full_disk", seconds, lambda: on.unlink(missing_ok=True))
+        self.later(seconds, lambda: on.unlink(missing_ok=True))
         return f"for {seconds:.1f} s"
 
     def _some_jobs(self, most: int) -> list[str]:

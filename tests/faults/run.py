@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -15,9 +15,10 @@ from pipeline.options import DecodeOptions, JobOptions
 from tests.faults import checker, told
 from tests.faults.checker import Verdict
 from tests.faults.cluster import Cluster, cluster, full_strength, servers
-from tests.faults.nemesis import Kill, Nemesis
+from tests.faults.nemesis import Nemesis
 from tests.faults.oracle import Oracle
 from tests.faults.recordings import recording
+from tests.faults.recovery import recoveries, waits_s
 from tests.sinks import sink
 from workers.client import Client
 from workers.db.session import Database
@@ -30,6 +31,7 @@ OPTIONS = JobOptions(decode=DecodeOptions(beam_width=1))
 _SUBMITTING_SHARE = 0.8
 _PATIENCE_S = 90.0
 _TELL_EVERY_S = 10.0
+_SLOWEST = 30
 # Chance strikes the same step now and then: quarantine is proved by tests of its own. 5 % of transactions end in doubt.
 CHAOS: Mapping[str, object] = {
     "max_crashes": 50,
@@ -141,12 +143,11 @@ def run(plan: Plan, tell: Callable[[str], None]) -> Report:
         verdict = checker.check(found, submitter.taken, oracle.document, store, made.settings.max_crashes)
         told.check_told(found, submitter.taken, receiver, verdict)
         told.check_tenants(found, submitter.taken, verdict)
-        recoveries = {what: checker.recoveries_s(found, _pids(nemesis.kills, what)) for what in ("child", "main")}
-        return Report(plan, len(submitter.taken), nemesis.counts, made.broker.starts, verdict, recoveries)
-
-
-def _pids(kills: Iterable[Kill], what: str) -> list[tuple[int, float]]:
-    return [(kill.pid, kill.at) for kill in kills if kill.what == what]
+        recovered = recoveries(found, nemesis.kills)
+        for each in sorted(recovered, key=lambda each: -each.again_s)[:_SLOWEST]:
+            tell("; ".join(map(str, (each, *each.meanwhile(nemesis.happened)))))
+        waits = {what: waits_s(recovered, what) for what in ("child", "main")}
+        return Report(plan, len(submitter.taken), nemesis.counts, made.broker.starts, verdict, waits)
 
 
 def percentile(values: list[float], share: float) -> float | None:
@@ -200,5 +201,5 @@ class Progress:
     def _line(self) -> str:
         done = self.jobs.counts()["format"].get(StepState.DONE, 0)
         happened = self.nemesis.happened
-        last = f" · {happened[-1].at_s:.0f} s {happened[-1].name}: {happened[-1].detail}" if happened else ""
+        last = f" · {happened[-1]}" if happened else ""
         return f"{done:5d} of {len(self.submitter.taken)} jobs done · {len(happened)} faults{last}"

@@ -19,6 +19,7 @@ from pipeline.stages import STEPS, Step
 from tests.faults import checker
 from tests.faults.checker import Verdict
 from tests.faults.mutants import MUTANTS
+from tests.faults.recovery import Kill, recoveries
 from tests.integration.jobs.conftest import transcript
 from workers.db.base import db_now
 from workers.db.migrate import upgrade
@@ -200,6 +201,7 @@ def test_recovery_is_counted_from_the_kill_to_the_next_attempt(runtime: Runtime)
     time.sleep(0.3)
     runtime.jobs.reap(["host:0:4711"])
     work(runtime, job_id)
-    found = checker.read(runtime.database)
-    (wait_s,) = checker.recoveries_s(found, [(4711, killed_at), (4712, killed_at)])
-    assert 0.25 < wait_s < 60
+    kills = [Kill("child", 4711, killed_at), Kill("child", 4712, killed_at)]
+    (recovery,) = recoveries(checker.read(runtime.database), kills)
+    assert (recovery.job_id, recovery.step) == (job_id, Step.PREPROCESS)
+    assert 0.25 < recovery.freed_s <= recovery.again_s < 60

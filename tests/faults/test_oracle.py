@@ -15,6 +15,7 @@ from tests.faults.nemesis import FAULTS
 from tests.faults.oracle import Oracle
 from tests.faults.proxy import Proxy
 from tests.faults.recordings import recording
+from tests.faults.recovery import Happened, Kill, Recovery
 from tests.faults.run import OPTIONS, percentile
 
 
@@ -72,3 +73,11 @@ def test_a_silent_proxy_holds_back_what_is_sent_and_gives_it_out_later() -> None
             away.settimeout(10)
             assert away.recv(4) == b"ping"
         away.close()
+
+
+def test_what_was_wrong_while_a_step_waited_is_told_and_nothing_of_before_or_after() -> None:
+    faults = [Happened(0.0, name, began_at=began_at) for name, began_at in (("before", 90.0), ("amid", 103.0))]
+    faults += [Happened(0.0, "after", began_at=106.0), Happened(0.0, "from before", began_at=80.0)]
+    faults[-1].ended_at = 101.0
+    recovery = Recovery(Kill("child", 1, 100.0), "job", "decode", freed_s=1.0, again_s=5.0)
+    assert [each.name for each in recovery.meanwhile(faults)] == ["amid", "from before"]

@@ -7,11 +7,11 @@ import time
 import pytest
 
 from pipeline.stages import STEPS, Step
-from tests.faults import checker
 from tests.faults.cluster import ELSEWHERE
 from tests.faults.conftest import MakeScene
 from tests.faults.processes import Supervised, send
 from tests.faults.recordings import poisonous
+from tests.faults.recovery import Kill, recoveries
 from tests.faults.scene import ALL, Scene, wait_for
 from workers.states import JobState, StepState
 
@@ -29,9 +29,8 @@ def kill_and_settle(made: Scene, *, main: bool) -> float:
     os.kill(worker.pid or pid if main else pid, signal.SIGKILL)
     made.settle([job_id])
     assert made.verdict().is_clean
-    waits = checker.recoveries_s(made.found(), [(pid, at)])
-    assert len(waits) == 1
-    return waits[0]
+    (recovery,) = recoveries(made.found(), [Kill("child", pid, at)])
+    return recovery.again_s
 
 
 def test_a_killed_process_of_a_pool_is_missed_at_once_whatever_the_lease(make_scene: MakeScene) -> None:
