@@ -1,13 +1,15 @@
-"""What the processes of a cluster run: the real worker and dispatcher, with the stub for a model.
+"""What the processes of a cluster run: the real worker, dispatcher and HTTP door, with the stub for a model.
 
     python -m tests.faults.entry worker QUEUES PROCESSES
     python -m tests.faults.entry dispatch
+    python -m tests.faults.entry api PORT
 
 `VOXQUEUE_FAULTS_ELSEWHERE` names another host than this one, so that only the lease tells that the process died;
 `VOXQUEUE_FAULTS_CLOCK_S` puts its clock forward; `VOXQUEUE_FAULTS_MUTANT` names a defect of `mutants` for it to have.
 """
 
 import os
+import socket
 import sys
 import time
 
@@ -29,15 +31,34 @@ def pretend() -> None:
 
 def main(arguments: list[str]) -> int:
     """Run until told to stop; the exit status."""
-    if arguments[0] == "dispatch":
-        from workers.cli.service import dispatch  # noqa: PLC0415  # workers need none of the command line
+    what, *told = arguments
+    if what == "worker":
+        return _work(*told)
+    return _open_door(*told) if what == "api" else _dispatch()
 
-        dispatch()
-        return 0
+
+# Each imports only what it runs, as the real programs do.
+def _dispatch() -> int:
+    from workers.cli.service import dispatch  # noqa: PLC0415
+
+    dispatch()
+    return 0
+
+
+def _open_door(port: str) -> int:
+    from api.server import serve  # noqa: PLC0415
+    from workers.settings import settings  # noqa: PLC0415
+
+    with socket.create_server(("127.0.0.1", int(port))) as listening:
+        serve(settings(), listening)
+    return 0
+
+
+def _work(queues: str, processes: str) -> int:
     from workers.settings import settings  # noqa: PLC0415
     from workers.worker import serve  # noqa: PLC0415
 
-    return serve(settings(), arguments[1].split(","), int(arguments[2]))
+    return serve(settings(), queues.split(","), int(processes))
 
 
 pretend()

@@ -15,6 +15,8 @@ from uuid import uuid4
 import psutil
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from pipeline.stages import STEPS
 from tests.faults import garbage
@@ -181,6 +183,13 @@ class Nemesis:
     def end_backends(self) -> str:
         return f"{self.cluster.postgres.terminate_backends(self._random.uniform(0.2, 0.8))} ended"
 
+    def crowd_postgres(self) -> str:
+        """Too many clients: whoever has no connection gets none."""
+        taken = self.cluster.postgres.crowd()
+        seconds = self._random.uniform(0.5, 4.0)
+        self.later(seconds, partial(_leave, taken))
+        return f"{len(taken)} taken for {seconds:.1f} s"
+
     def doubled_messages(self) -> str:
         ids = self._some_jobs(4)
         for job_id in ids:
@@ -227,6 +236,13 @@ def _feed(starved: list[psutil.Process], limits: list[tuple[int, int]]) -> None:
             process.rlimit(psutil.RLIMIT_NOFILE, limit)
 
 
+def _leave(taken: list[Connection]) -> None:
+    for each in taken:
+        # The server may have been killed meanwhile.
+        with suppress(DBAPIError):
+            each.close()
+
+
 def _wake(stopped: list[psutil.Process]) -> None:
     for process in stopped:
         send(process, signal.SIGCONT)
@@ -247,6 +263,7 @@ FAULTS: dict[str, tuple[float, Callable[[Nemesis], str]]] = {
     "starve_worker": (1, Nemesis.starve_worker),
     "crash_postgres": (1, Nemesis.crash_postgres),
     "end_backends": (2, Nemesis.end_backends),
+    "crowd_postgres": (1, Nemesis.crowd_postgres),
     "doubled_messages": (2, Nemesis.doubled_messages),
     "ancient_messages": (1, Nemesis.ancient_messages),
     "garbage_messages": (1, Nemesis.garbage_messages),

