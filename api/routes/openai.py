@@ -21,18 +21,22 @@ from api.routes.transcripts import MEDIA_TYPES, visible
 from api.schemas import JobConfig
 from api.security import Caller, Reader, Writer
 from api.uploads import Form, received_form
+from pipeline.errors import InputError
 from pipeline.options import DecodeOptions, JobOptions
 from pipeline.render import render
 from pipeline.values import Transcript, Utterance
+from workers.jobs import JobStatus
+from workers.states import JobState
 
 router = APIRouter(tags=["openai"])
 
 ALIAS = "whisper-1"
 """The name that programs written for OpenAI have in them; here it means the model that is installed."""
 _WAIT_S = 300.0
-_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+_FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 _GRANULARITIES = {"word", "segment"}
 _LANGUAGES = {"", "en", "english"}
+_OF_THE_CALLER = frozenset(kind.code for kind in InputError.__subclasses__())
 _ERROR = {"application/json": {"schema": {"type": "object", "required": ["error"]}}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"description": HTTPStatus(status).phrase, "content": _ERROR}
@@ -102,6 +106,8 @@ async def transcribe(request: Request, caller: Writer, idempotency_key: Idempote
     if not job.is_final:
         headers = {"Location": f"/v1/jobs/{job.id}"}
         return JSONResponse(job_out(caller, job).model_dump(mode="json"), HTTPStatus.ACCEPTED, headers)
+    if job.state is not JobState.COMPLETED:
+        return _failure(job)
     return _answer(wish, await caller.services.read(visible, caller, job.id))
 
 
@@ -144,6 +150,21 @@ def _check(field: str, holds: bool, message: str) -> None:
         raise InvalidRequest(f"{field}: {message}", [(field, message)])
 
 
+def _failure(job: JobStatus) -> Response:
+    """Why there is no transcript: the recording, somebody who stopped the job, or us."""
+    code = job.error_code or str(job.state)
+    is_ours = job.state is JobState.FAILED and code not in _OF_THE_CALLER
+    error = {
+        "message": f"{job.error_message or 'The job ended without a transcript.'} ({code})",
+        "type": "server_error" if is_ours else "invalid_request_error",
+        "param": None if is_ours else "file",
+        "code": code.lower(),
+    }
+    status = HTTPStatus.INTERNAL_SERVER_ERROR if is_ours else HTTPStatus.BAD_REQUEST
+    # OpenAI's clients would send it all again by themselves; what can be tried again was, by the queue.
+    return JSONResponse({"error": error}, status, {"X-Should-Retry": "false"})
+
+
 def _answer(wish: Wish, transcript: Transcript) -> Response:
     if wish.stream:
         return StreamingResponse(_deltas(transcript), media_type="text/event-stream")
@@ -155,6 +176,8 @@ def _answer(wish: Wish, transcript: Transcript) -> Response:
             return Response(render(transcript, subtitles), media_type=MEDIA_TYPES[subtitles])
         case "verbose_json":
             return JSONResponse(_verbose(transcript, text, wish.granularities))
+        case "diarized_json":
+            return JSONResponse(_diarized(transcript, text))
     return JSONResponse({"text": text, "usage": _usage(transcript)})
 
 
@@ -206,6 +229,24 @@ def _segment(place: int, utterance: Utterance) -> dict[str, Any]:
         "speaker": utterance.role,
         "confidence": utterance.confidence,
     }
+
+
+def _diarized(transcript: Transcript, text: str) -> dict[str, Any]:
+    segments = [
+        {
+            "type": "transcript.text.segment",
+            "id": f"seg_{place}",
+            "start": utterance.start_s,
+            "end": utterance.end_s,
+            "text": utterance.text,
+            # OpenAI calls those whom it does not know A, B, ...
+            "speaker": utterance.role or chr(ord("A") + utterance.channel),
+        }
+        for place, utterance in enumerate(transcript.utterances)
+    ]
+    duration_s = transcript.recording.duration_s
+    document = {"task": "transcribe", "duration": duration_s, "text": text, "segments": segments}
+    return document | {"usage": _usage(transcript)}
 
 
 def _usage(transcript: Transcript) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, case, func, or_, select
 
 from workers.db.tables import jobs, steps
+from workers.jobs.values import SHARES
 from workers.states import JobState, StepState
 
 WINDOW_S = 60.0
@@ -45,7 +46,8 @@ def _counts(connection: Connection, tenant: str) -> dict[str, int]:
 
 def _under_way(connection: Connection, tenant: str, since: float) -> list[tuple[float, float | None, float]]:
     """When each job that ran since then started and ended, and how many seconds of its audio are done."""
-    share = func.avg(case((steps.c.state == StepState.DONE, 1.0), else_=steps.c.progress))
+    part = case({str(step): share for step, share in SHARES.items()}, value=steps.c.name)
+    share = func.sum(part * case((steps.c.state == StepState.DONE, 1.0), else_=steps.c.progress))
     query = (
         select(jobs.c.started_at, jobs.c.ended_at, jobs.c.duration_s * share)
         .join(steps, steps.c.job_id == jobs.c.id)

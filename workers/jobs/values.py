@@ -16,6 +16,8 @@ ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Of jobs and sessions; nothing else is looked for."""
 SOURCE = "source"
 """Name of the artifact that holds the recording itself, beside those named after the step that made them."""
+SHARES: Final = {Step.PREPROCESS: 0.12, Step.FEATURES: 0.04, Step.INFERENCE: 0.8, Step.DECODE: 0.03, Step.FORMAT: 0.01}
+"""Of the work on a job, by step: the default model on a CPU. Equal parts would say 40 % when nearly all is ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +174,8 @@ class JobStatus:
 
     @property
     def progress(self) -> float:
-        """Share of the steps that is done, 0 to 1."""
-        return sum(step.progress for step in self.steps) / len(self.steps) if self.steps else 0.0
+        """Share of the work that is done, 0 to 1; see `SHARES`."""
+        return round(sum(SHARES[step.name] * step.progress for step in self.steps), 6)
 
 
 def stored_options(options: JobOptions) -> dict[str, Any]:

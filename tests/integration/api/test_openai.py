@@ -1,6 +1,8 @@
 """The real client of OpenAI, unchanged, against our door."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import openai
@@ -8,6 +10,8 @@ import pytest
 import srt
 import webvtt
 
+from pipeline.errors import ModelMismatch
+from pipeline.stages import Step
 from tests.integration.api.conftest import TEXT, TRANSCRIPT, Door, DoorMaker
 from workers.states import Scope
 
@@ -87,14 +91,51 @@ def test_what_can_not_be_done_is_a_bad_request_by_field(
     assert param in refused.value.message
 
 
-def test_a_recording_that_can_not_be_read_is_an_error_with_its_code(client: openai.OpenAI) -> None:
-    with pytest.raises(openai.ConflictError) as refused:
-        client.audio.transcriptions.create(file=("call.wav", b"bad recording"), model="whisper-1")
-    assert refused.value.code == "job_failed"
-    assert "CORRUPT_HEADER" in refused.value.message
+def test_a_recording_that_can_not_be_read_is_refused_once_with_its_code(client: openai.OpenAI, door: Door) -> None:
+    insistent = client.with_options(max_retries=2)
+    with pytest.raises(openai.BadRequestError) as refused:
+        insistent.audio.transcriptions.create(file=("call.wav", b"bad recording"), model="whisper-1")
+    assert (refused.value.code, refused.value.param) == ("corrupt_header", "file")
+    assert refused.value.type == "invalid_request_error"
+    assert len(door.client.recent()) == 1
     with pytest.raises(openai.BadRequestError) as empty:
         client.audio.transcriptions.create(file=("call.wav", b""), model="whisper-1")
     assert empty.value.code == "empty_upload"
+
+
+@pytest.mark.parametrize(
+    ("end", "kind", "code"),
+    [("fail", openai.InternalServerError, "model_mismatch"), ("cancel", openai.BadRequestError, "canceled")],
+)
+def test_a_job_that_is_lost_to_its_caller_is_not_sent_again(
+    door: Door, end: str, kind: type[openai.APIStatusError], code: str
+) -> None:
+    def act() -> None:
+        deadline = time.monotonic() + 20
+        while not door.client.recent() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        (job,) = door.client.recent()
+        if end == "cancel":
+            door.client.cancel(job.id)
+            return
+        lease = door.client.runtime.jobs.claim(Step.PREPROCESS, job.id, "colleague")
+        assert lease is not None
+        door.client.runtime.jobs.fail(lease, ModelMismatch("another model"))
+
+    with ThreadPoolExecutor(1) as beside, openai.OpenAI(base_url=f"{door.url}/v1", api_key="sk-x") as client:
+        acted = beside.submit(act)
+        with pytest.raises(kind) as refused:
+            client.audio.transcriptions.create(file=RECORDING, model="whisper-1")
+        acted.result()
+    assert refused.value.code == code
+    assert len(door.client.recent()) == 1
+
+
+def test_who_speaks_is_told_where_it_is_asked_for(client: openai.OpenAI) -> None:
+    told: Any = client.audio.transcriptions.create(file=RECORDING, model="whisper-1", response_format="diarized_json")
+    (segment,) = told.segments
+    assert (segment.speaker, segment.start, segment.end, segment.text) == ("agent", 0.5, 1.5, TEXT)
+    assert (told.text, told.duration, segment.type) == (TEXT, 2.0, "transcript.text.segment")
 
 
 def test_models_are_listed_and_an_unknown_one_is_none(client: openai.OpenAI) -> None:
