@@ -48,8 +48,13 @@ class Dispatcher:
         collector = Collector(self.runtime)
         while not stop.wait(min(_LOOK_FOR_CHORES_S, self.runtime.settings.collect_s)):
             with _waiting("collect.waiting"):
+                self._settle_clock()
                 self._sound_alarms()
                 collector.collect_when_due()
+
+    def _settle_clock(self) -> None:
+        if ahead := self.runtime.jobs.settle_clock():
+            logger.error("clock.put_back", extra={"steps": ahead})
 
     def _sound_alarms(self) -> None:
         for each in stalled(self.runtime):

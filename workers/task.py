@@ -147,6 +147,8 @@ def _run(runtime: Runtime, lease: Lease, work: Work) -> bool:
 
 
 def _is_shortage(error: Exception) -> bool:
+    if isinstance(error, MemoryError):
+        return True
     if isinstance(error, OSError):
         return error.errno in _SHORTAGES
     # Python has no class of its own for a thread that the system refuses.

@@ -58,7 +58,9 @@ def test_a_second_message_for_a_done_step_does_nothing_and_lets_the_chain_go_on(
     run_step(runtime, Step.PREPROCESS, job_id, must_not_run)
 
 
-@pytest.mark.parametrize("shortage", [OSError(errno.EMFILE, "files"), RuntimeError("can't start new thread")])
+@pytest.mark.parametrize(
+    "shortage", [OSError(errno.EMFILE, "files"), RuntimeError("can't start new thread"), MemoryError()]
+)
 def test_a_machine_that_is_short_of_something_is_waited_for(runtime: Runtime, shortage: Exception) -> None:
     job_id = hand_in(runtime)
 

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 _BATCH = 200
 _MAX_DOUBLINGS = 5
+# Clocks are put right by less all the time, and workers may have been told of longer leases.
+_LEAP_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,28 @@ def take_back(connection: Connection, lost: Lost, policy: Policy) -> Ready | Non
 
 def _overdue() -> ColumnElement[bool]:
     return or_(steps.c.lease_until < db_now(), steps.c.deadline_at < db_now())
+
+
+def settle_clock(connection: Connection, policy: Policy) -> int:
+    """Bring near what lies so far ahead that the clock of the database must have been put back since; how many steps.
+
+    A step would wait for as long as the clock was put back, and a lease hold as much longer. Whoever lives renews it.
+    """
+    now = db_now()
+    longest_s = {
+        steps.c.ready_at: policy.retry_base_s * 2**policy.max_retries,
+        steps.c.published_at: 0.0,
+        steps.c.lease_until: policy.lease_s,
+        steps.c.deadline_at: policy.step_deadline_s,
+    }
+    is_ahead = {column: column > now + longest + _LEAP_S for column, longest in longest_s.items()}
+    values = {
+        column.name: case((is_ahead[column], now + longest), else_=column) for column, longest in longest_s.items()
+    }
+    # What is ready need not wait for what it would have waited for.
+    values["ready_at"] = case((is_ahead[steps.c.ready_at], now), else_=steps.c.ready_at)
+    is_open = steps.c.state.in_((StepState.READY, StepState.RUNNING))
+    return connection.execute(update(steps).where(is_open, or_(*is_ahead.values())).values(values)).rowcount
 
 
 def expire(connection: Connection) -> int:

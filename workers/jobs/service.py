@@ -152,6 +152,10 @@ class Jobs:
         """End every job whose time to be done has passed; how many."""
         return self.database.run(reap.expire)
 
+    def settle_clock(self) -> int:
+        """Let no step wait for a clock that was put back; how many would have."""
+        return self.database.run(partial(reap.settle_clock, policy=self.policy))
+
     def unannounced(self, after_s: float, idle_queues: tuple[Step, ...]) -> list[Ready]:
         """Steps whose message must have been lost: ready for longer than `after_s`, or their queue is empty."""
         with self.database.read() as connection:
