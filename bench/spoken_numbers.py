@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _TEENS = ("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
 _TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-_PAUSES = ("", "", "", "uh", "um", "and then", "okay", "er", "let's see")
-_ASIDES = ("mhm", "okay", "go ahead", "got it", "yes", "uh huh", "all right")
-_RESTARTS = ("sorry", "no wait", "i mean", "sorry let me start again", "actually")
+_PAUSES = ("", "", "", "", "uh", "um", "and then", "okay", "er", "let's see", "hang on", "dash", "bear with me")
+_ASIDES = ("mhm", "mm-hm", "okay", "go ahead", "got it", "yes", "uh huh", "all right", "one second okay", "thank you")
+_RESTARTS = ("sorry", "no wait", "i mean", "sorry let me start again", "actually", "correction", "scratch that", "oops")
 _ASKS = {
     "card": (
         "can i have your card number",
@@ -34,6 +34,7 @@ _DECOYS = (
     ("when did you move there", "in nineteen ninety eight i think"),
     ("how many people are there", "four of us and two dogs"),
     ("what is the case number", "case {digits:9}"),
+    ("and the part number", "part number {digits:9}"),
     ("what is the amount", "one thousand two hundred and fifty dollars"),
     ("what is the reference", "it says {digits:7}"),
     ("is that one account or two", "one for me one for my wife"),
@@ -98,11 +99,12 @@ def _plant(call: Call, entity: str, chance: random.Random) -> None:
         number = f"{chance.randint(1, 899):03}{chance.randint(1, 99):02}{chance.randint(1, 9999):04}"
         groups = _cut(number, (3, 2, 4))
     held: list[int] = []
+    style = chance.choice(("", "", "", "", "written", "digit by digit", "in hundreds"))
     for place, group in enumerate(groups):
         if place and chance.random() < 0.08:
             held += call.say(1, aloud(group[: chance.randint(1, len(group))], chance))
             call.say(1, chance.choice(_RESTARTS))
-        held += call.say(1, aloud(group, chance))
+        held += call.say(1, in_style(group, style, chance))
         if place < len(groups) - 1:
             call.say(1, chance.choice(_PAUSES))
             _interrupt(call, chance)
@@ -136,6 +138,20 @@ def _cut(number: str, sizes: Sequence[int]) -> list[str]:
         parts.append(number[start : start + size])
         start += size
     return [part for part in parts if part]
+
+
+def in_style(digits: str, style: str, chance: random.Random) -> str:
+    """`digits` as somebody reads them, or as models that write numbers themselves write them."""
+    match style:
+        case "written":
+            return digits + chance.choice(("", "", ",", "."))
+        case "digit by digit":
+            return chance.choice(("-", " ", ", ")).join(digits)
+        case "in hundreds" if digits[0] != "0" and digits[-2] != "0" and len(digits) == 3:
+            tail = _TEENS[int(digits[2])] if digits[1] == "1" else f"{_TENS[int(digits[1])]} {_tail(digits[2])}"
+            return f"{_DIGITS[int(digits[0])]} hundred {chance.choice(('', 'and '))}{tail}"
+        case _:
+            return aloud(digits, chance)
 
 
 def aloud(digits: str, chance: random.Random) -> str:

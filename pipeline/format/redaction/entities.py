@@ -1,5 +1,6 @@
 """What is sensitive in a conversation: found by check digits, by length, and by the words that were said before."""
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,22 +33,53 @@ _LOCAL_PHONE_DIGITS = 7
 _ACCOUNT_DIGITS = range(6, 18)
 _CODE_DIGITS = frozenset({3, 4})
 _CUES = (
-    (Entity.SECURITY_CODE, r"security code|cvv|cvc|code on the back|(?:three|3|four|4) digits? (?:code|on the)|pin"),
-    (Entity.SSN, r"social|ssn|social security(?: number)?"),
-    (Entity.CARD, r"(?:credit |debit )?card(?: number)?|visa|mastercard|amex"),
+    (
+        Entity.SECURITY_CODE,
+        r"security code|cvv|cvc|c v [vc]|code on the back|(?:three|3|four|4) digits? (?:code|on the)|pin",
+    ),
+    (
+        Entity.SSN,
+        r"social(?! (?:media|network\w*|distanc\w*|work\w*|li[fv]es?|event\w*|club|care|services?|and)\b)|ssn|s s n",
+    ),
+    (
+        Entity.CARD,
+        r"card(?: number)?|visa|mastercard|amex|american express|number on the front|pay(?:ing)? with|charge it to",
+    ),
     (Entity.PHONE, r"phone|cell|mobile|telephone|fax|call|reach|callback|area code"),
     (Entity.ACCOUNT, r"account|routing|iban|sort code|member id|policy number"),
 )
-_OTHER_CUE = re.compile(
-    r"\b(?:order|confirmation|tracking|case|reference|ticket|claim|invoice|serial|flight|zip|model|receipt|booking)\b"
+_OTHERS = (
+    r"(?:confirmation|tracking|reference|ticket|claim|invoice|serial|flight|zip|receipt|booking|reservation|shipment)"
 )
+_NAMED = (
+    r"(?:order|case|model|part|product|patient|item|batch|lot|quote|request|transaction|package|parcel|delivery"
+    r"|purchase|employee|student|customer|tax|meter)"
+)
+"""These explain a number that is called theirs, `part number`, or follows at once; they are said of much else."""
+_LINKS = r"(?:is|was|it|it's|its|that's|of|says|number|numbers|here|sure|yes|yeah|okay|uh|um|so|the|my|and|would|be|id)"
+_EXPLAINED = rf"\b(?:{_OTHERS}|{_NAMED} (?:number|numbers|no|code|i ?d|reference|reading|order))\b"
+_OTHER_CUE = re.compile(rf"{_EXPLAINED}|(?<!in )(?<!that )\b{_NAMED}(?: {_LINKS})*$")
 _OTHER_REACH = 12
-"""What is asked for and no secret explains a number that soon follows."""
-_SSN_SAID = range(7, 15)
-_CARD_SAID = range(8, 24)
-"""Digits of a number that was asked for, with some missed and some said twice."""
+"""What is asked for and no secret explains a number that soon follows, if it is named as such or just before."""
+_ANSWER_DIGITS = 5
+_NEAR_CUE = 8
+_SSN_SAID = range(7, 19)
+_CARD_SAID = range(8, 32)
+"""Digits of a number that was asked for, with some missed, some said twice, and some of others among its pieces."""
 _FULL_CARDS = frozenset({15, 16})
-_MOST_PARTS = 4
+_CARD_STARTS = "23456"
+_MOST_PARTS = 6
+_CARD_TALK_WORDS = 60
+_IN_PIECES = frozenset({Entity.CARD, Entity.SSN})
+"""What people read out in pieces, with other talk between."""
+_PIECE_GAP = 12
+"""As many words of the same speaker may lie between two pieces."""
+_OTHER_PIECE_GAP = 24
+_NEW_TOPIC = re.compile(
+    rf"{_EXPLAINED}|\b(?:order|case|expir\w*|born|birth\w*|address|amount|total|month|year|dollars|code|pin|when|where"
+    r"|how (?:many|much|long))\b"
+)
+"""After this no piece of the number before it comes."""
 _ASKED_FOR: Mapping[Entity, Collection[int]] = MappingProxyType(
     {
         Entity.CARD: _CARD_SAID,
@@ -65,6 +97,8 @@ _WRITTEN_DATE = re.compile(
     r"\d{1,2}(?:st|nd|rd|th)?|\d{4}|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|(?:[a-z]+ )?\d{1,2}(?:, \d{4})?"
 )
 _BIRTH_REACH = 14
+_BREAK = "|"
+"""Stands for a word of a date of birth, over which no other number goes on."""
 
 
 def find_sensitive(words: Sequence[Said], entities: Collection[Entity] = ENTITIES) -> list[SensitiveSpan]:
@@ -75,7 +109,8 @@ def find_sensitive(words: Sequence[Said], entities: Collection[Entity] = ENTITIE
     births = list(_births(words))
     taken = {index for span in births for index in span.indices}
     emails = list(_emails(words))
-    runs = _whole([run for run in digit_runs(words) if taken.isdisjoint(run.indices)], words)
+    parted = [Said(word.channel, _BREAK) if index in taken else word for index, word in enumerate(words)]
+    runs = _answers(list(_whole(digit_runs(parted), words)), words)
     named = [(_entity_of(run, words, entities), run) for run in runs]
     numbers = [SensitiveSpan(entity, run.indices) for entity, run in named if entity is not None]
     names = [SensitiveSpan(Entity.NAME, indices) for indices in names_in(words)] if Entity.NAME in entities else []
@@ -102,7 +137,9 @@ def _entity_of(run: DigitRun, words: Sequence[Said], wanted: Collection[Entity])
         # Fails safe: where accounts are shown, it may be a card all the same, unless something else was asked for.
         is_card = cue is None and Entity.ACCOUNT not in wanted and not is_explained
         return Entity.CARD if is_card else Entity.ACCOUNT
-    return None if is_explained else _by_length(count, cue)
+    if is_explained or run.is_quantity:
+        return None
+    return _by_length(count, _cue_before(words, run.indices[0], _NEAR_CUE), cue)
 
 
 def _holds_card(digits: str) -> bool:
@@ -110,11 +147,12 @@ def _holds_card(digits: str) -> bool:
     if len(digits) in _CARD_DIGITS and passes_luhn(digits):
         return True
     parts = (digits[start : start + size] for size in _FULL_CARDS for start in range(len(digits) - size + 1))
-    return any(part[0] in "3456" and passes_luhn(part) for part in parts)
+    return any(part[0] in _CARD_STARTS and passes_luhn(part) for part in parts)
 
 
-def _by_length(count: int, cue: Entity | None) -> Entity | None:
-    if count == _SSN_DIGITS and cue not in {Entity.ACCOUNT, Entity.PHONE}:
+def _by_length(count: int, near: Entity | None, cue: Entity | None) -> Entity | None:
+    """What digits are by their number, and by the cues near before them and further back."""
+    if count == _SSN_DIGITS and near not in {Entity.ACCOUNT, Entity.PHONE}:
         return Entity.SSN
     return Entity.PHONE if count in _PHONE_DIGITS and cue is not Entity.ACCOUNT else None
 
@@ -130,36 +168,94 @@ def _whole(runs: Sequence[DigitRun], words: Sequence[Said]) -> Iterator[DigitRun
                 run for run in runs[at:end] if words[run.indices[0]].channel == words[runs[at].indices[0]].channel
             ]
             digits = "".join(run.digits for run in several)
-            if len(several) == end - at and len(digits) in _FULL_CARDS and passes_luhn(digits):
+            is_card = len(several) == end - at and len(digits) in _CARD_DIGITS and passes_luhn(digits)
+            # One number in ten has a valid check digit by chance, so that talk of a card has to go before.
+            if is_card and _speaks_of_card(words, several[0].indices[0]):
                 parts = end - at
                 joined = DigitRun(digits, tuple(index for run in several for index in run.indices))
         yield joined
         at += parts
 
 
-def _context(words: Sequence[Said], start: int, reach: int) -> str:
-    """The last words before `start`, on whichever channel, without those of numbers."""
+def _speaks_of_card(words: Sequence[Said], start: int) -> bool:
+    context = _context(words, start, _CARD_TALK_WORDS)
+    return any(match.lastgroup == Entity.CARD for match in _CUE.finditer(context))
+
+
+def _answers(runs: Sequence[DigitRun], words: Sequence[Said]) -> Iterator[DigitRun]:
+    """The runs, with those as one that one speaker gave in pieces, with other talk between, when asked for a number."""
+    used: set[int] = set()
+    for at, run in enumerate(runs):
+        if at in used:
+            continue
+        pieces = [at]
+        cue = _cue_before(words, run.indices[0])
+        if cue is not None and cue in _IN_PIECES:
+            pieces += _pieces_after(at, runs, words, cue)
+        digits = "".join(runs[piece].digits for piece in pieces)
+        if len(pieces) == 1 or cue is None or len(digits) not in _ASKED_FOR[cue]:
+            yield run
+            continue
+        used.update(pieces)
+        yield DigitRun(digits, tuple(index for piece in pieces for index in runs[piece].indices))
+
+
+def _pieces_after(at: int, runs: Sequence[DigitRun], words: Sequence[Said], cue: Entity) -> Iterator[int]:
+    """Which of the runs after `at` go on with what it began."""
+    last, digits = runs[at], runs[at].digits
+    for piece in range(at + 1, len(runs)):
+        run = runs[piece]
+        if words[run.indices[0]].channel != words[last.indices[0]].channel:
+            continue
+        if _is_whole(digits, cue) or not _goes_on(words, last.indices[-1], run.indices[0], cue):
+            return
+        yield piece
+        last, digits = run, digits + run.digits
+
+
+def _is_whole(digits: str, cue: Entity) -> bool:
+    """Whether no more digits are to come."""
+    if cue is Entity.SSN:
+        return len(digits) >= _SSN_DIGITS
+    return len(digits) >= max(_CARD_DIGITS) or (len(digits) in _CARD_DIGITS and passes_luhn(digits))
+
+
+def _goes_on(words: Sequence[Said], end: int, start: int, cue: Entity) -> bool:
+    """Whether nothing between the words `end` and `start` starts with another matter."""
+    between = words[end + 1 : start]
+    own = sum(word.channel == words[end].channel for word in between)
+    text = " ".join(word.plain for word in between)
+    is_near = own <= _PIECE_GAP and len(between) - own <= _OTHER_PIECE_GAP
+    return is_near and not _NEW_TOPIC.search(text) and all(found.lastgroup == cue for found in _CUE.finditer(text))
+
+
+def _context(words: Sequence[Said], start: int, reach: int, most_digits: float = math.inf) -> str:
+    """The last words before `start`, on whichever channel, without those of numbers; none before `most_digits`."""
     held: list[str] = []
+    digits = 0
     for word in reversed(words[:start]):
-        if len(held) == reach:
+        is_number = word.plain in VALUES
+        digits += is_number + sum(map(str.isdigit, word.plain))
+        if len(held) == reach or digits >= most_digits:
             break
-        if word.plain not in VALUES:
+        if not is_number:
             held.append(word.plain)
     return " ".join(reversed(held))
 
 
-def _cue_before(words: Sequence[Said], start: int) -> Entity | None:
+def _cue_before(words: Sequence[Said], start: int, reach: int = _CONTEXT_WORDS) -> Entity | None:
     """What the nearest telling words before `start` ask for; None if those ask for what is no secret."""
-    context = _context(words, start, _CONTEXT_WORDS)
-    found = [(match.end(), match.lastgroup) for match in _CUE.finditer(context)]
-    others = [match.end() for match in _OTHER_CUE.finditer(context)]
+    context = _context(words, start, reach)
+    found = [(match.start(), match.lastgroup) for match in _CUE.finditer(context)]
+    others = [match.start() for match in _OTHER_CUE.finditer(context)]
     if not found or (others and others[-1] > found[-1][0]):
         return None
     return Entity(found[-1][1] or "")
 
 
 def _is_explained(words: Sequence[Said], start: int) -> bool:
-    return _OTHER_CUE.search(_context(words, start, _OTHER_REACH)) is not None
+    # What another number has answered since then asks for no more.
+    return _OTHER_CUE.search(_context(words, start, _OTHER_REACH, _ANSWER_DIGITS)) is not None
 
 
 def _births(words: Sequence[Said]) -> Iterator[SensitiveSpan]:
@@ -179,10 +275,12 @@ def _births(words: Sequence[Said]) -> Iterator[SensitiveSpan]:
 def _date_after(words: Sequence[Said], texts: Sequence[str], start: int) -> tuple[int, ...]:
     reach = range(start, min(len(texts), start + _BIRTH_REACH))
     first = next((index for index in reach if _is_date(texts[index])), None)
-    if first is None:
+    if first is None or _CUE.search(" ".join(texts[start:first])):
         return ()
     held = [first]
     for index in range(first + 1, len(texts)):
+        if _CUE.search(texts[index]):
+            break
         if words[index].channel != words[first].channel:
             continue
         if not _is_date(texts[index]) and texts[index] not in _DATE_LINKS:

@@ -74,6 +74,50 @@ def test_written_card_numbers_are_found(written: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "turns",
+    [
+        [(0, "my card number is four one one one hang on one one one one correction one one one one one one one one")],
+        [(0, "My card is 4,111,111,111,111,111.")],
+        [(0, "It's 4111 - 1111 - 1111 - 1111, thanks")],
+        [(0, "It's 4-1-1-1, 1-1-1-1, 1-1-1-1, 1-1-1-1 for two people")],
+        [(0, "what is the card number"), (1, "4111 okay 1111"), (0, "what was that last one"), (1, "1111 and 1111")],
+        [(0, "the card is 4111 the light is bad here 1111 double 1 triple 1 111")],
+        [(0, "your date of birth"), (1, "04/12/1990"), (0, "okay and the card"), (1, "4111 1111 1111 1111")],
+    ],
+)
+def test_all_digits_of_a_card_are_found_however_they_are_written_or_parted(turns: list[Turn]) -> None:
+    words = said(*turns)
+    covered = {at for span in find_sensitive(words) for at in span.indices}
+    assert [word.text for at, word in enumerate(words) if at not in covered and any(map(str.isdigit, word.text))] == []
+    assert any(entity is Entity.CARD for entity, _ in found(*turns))
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [(0, "My social is 123,456,789, I think")],
+        [
+            (0, "your s s n please"),
+            (1, "six of course"),
+            (0, "go ahead"),
+            (1, "one two three four five six seven eight"),
+        ],
+        [
+            (0, "and your social"),
+            (1, "one two three the light is bad here four five the last part is six seven eight nine"),
+        ],
+        [(0, "please confirm your name and date of birth"), (1, "my social is 107. 10. 9843,")],
+        [(0, "what is your social"), (1, "123"), (0, "sure"), (1, "456."), (0, "okay go on"), (1, "789, Of course")],
+        [(0, "your order is ready soon"), (1, "one two three four five six seven eight nine")],
+    ],
+)
+def test_all_digits_of_a_social_security_number_are_found_in_pieces(turns: list[Turn]) -> None:
+    covered = {at for span in find_sensitive(said(*turns)) for at in span.indices if span.entity is Entity.SSN}
+    read = [word.plain for at, word in enumerate(said(*turns)) if at not in covered]
+    assert not [text for text in read if text.isdigit() or text in {"two", "four", "eight", "nine"}]
+
+
+@pytest.mark.parametrize(
     ("turns", "entity", "text"),
     [
         ([(0, "call me at 415-555-0123 please")], Entity.PHONE, "415-555-0123"),
@@ -105,6 +149,10 @@ def test_each_kind_is_found_by_its_form_or_by_what_is_said_before(turns: list[Tu
         "It is 25% of $1,200 due on 06/03/2024 at 5:30 p.m.",
         "my birthday party was great and everyone came",
         "she was born first and he was born second",
+        "the part number is one two three four five six seven eight nine",
+        "in social media we had 1,200,000 and 250,000,000 people",
+        "the range is one hundred thirty to one hundred ninety days",
+        "it went from 21.6 to 17.6 in 2019 and then to 19.75 in 2021",
     ],
 )
 def test_other_numbers_are_left_alone(sentence: str) -> None:
