@@ -15,7 +15,8 @@ logger = logging.getLogger(__name__)
 
 # Anyone may ask as often as they like, and each look sends a message to every queue.
 _FRESH_FOR_S = 15.0
-_FIRST_WAIT_S = 2.5
+# As long as a look takes, and the time of a busy machine.
+_PATIENCE_S = 2.5
 
 
 class Readiness:
@@ -29,15 +30,18 @@ class Readiness:
         self._looking: asyncio.Task[None] | None = None
 
     async def told(self) -> dict[str, Any]:
-        """`status`: ok, degraded, or unknown until the first look has ended; `queues`: how each answered.
+        """`status`: ok, degraded, or unknown where a look takes too long; `queues`: how each answered.
 
         Says nothing of how much waits: that is for those who have a key.
         """
-        if self._looking is None and time.monotonic() - self._looked_at > _FRESH_FOR_S:
-            self._looking = asyncio.create_task(self._look())
-        if self._looking is not None and self._told is None:
-            await asyncio.wait([self._looking], timeout=_FIRST_WAIT_S)
-        return self._told or {"status": "unknown"}
+        if self._is_old():
+            self._looking = self._looking or asyncio.create_task(self._look())
+            # What was true when somebody last asked, perhaps hours ago, is no answer.
+            await asyncio.wait([self._looking], timeout=_PATIENCE_S)
+        return {"status": "unknown"} if self._told is None or self._is_old() else self._told
+
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._looked_at > _FRESH_FOR_S
 
     async def _look(self) -> None:
         try:

@@ -1,7 +1,19 @@
 """`/readyz`: whether jobs are taken, and whether the work behind the door gets done."""
 
+import asyncio
+import math
+from typing import Any
+
+import pytest
+
+from api import readiness
+from api.readiness import Readiness
 from pipeline.stages import STEPS
 from tests.integration.api.conftest import DoorMaker
+from workers import health
+from workers.health import Answer, QueueHealth
+
+DEAF = QueueHealth("decode", Answer.SILENT, None, ready=1, oldest_s=100.0, running=0, is_stalled=True)
 
 
 def test_a_broker_that_is_away_degrades_the_door_and_does_not_close_it(open_door: DoorMaker) -> None:
@@ -24,3 +36,25 @@ def test_queues_that_nobody_serves_are_silent_and_looked_at_no_more_often_than_t
     # One look is one question to each queue.
     assert door.client.runtime.announcer.queue_length(STEPS[0]) == 1
     door.client.runtime.announcer.app.control.purge()
+
+
+def test_what_was_found_when_somebody_last_asked_is_no_answer_to_who_asks_much_later(
+    open_door: DoorMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = iter([health.Health(()), health.Health((DEAF,))])
+
+    async def look(*_arguments: Any, **_limits: Any) -> health.Health:
+        await asyncio.sleep(0.05)
+        return next(found)
+
+    async def ask() -> list[str]:
+        asked = Readiness(open_door().client.runtime, look)
+        told = [(await asked.told())["status"] for _ in range(2)]
+        asked._looked_at = -math.inf
+        told.append((await asked.told())["status"])
+        # A third look would find nothing to say, and what takes too long is not known.
+        asked._looked_at = -math.inf
+        monkeypatch.setattr(readiness, "_PATIENCE_S", 0.01)
+        return [*told, (await asked.told())["status"]]
+
+    assert asyncio.run(ask()) == ["ok", "ok", "degraded", "unknown"]
