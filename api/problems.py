@@ -59,12 +59,11 @@ def problem(path: str, error: VoxqueueError) -> Response:
 def problem_document(error: VoxqueueError) -> dict[str, Any]:
     """The body of an answer that ends with this error."""
     status = status_of(error)
-    title = _title(error)
     document: dict[str, Any] = {
         "type": f"urn:voxqueue:problem:{error.code.lower().replace('_', '-')}",
-        "title": title,
+        "title": error.title,
         "status": int(status),
-        "detail": title if status in _SAID_IN_GENERAL else error.sentence,
+        "detail": error.title if status in _SAID_IN_GENERAL else error.sentence,
         "code": error.code,
     }
     if isinstance(error, InvalidRequest) and error.places:
@@ -83,12 +82,8 @@ def _openai_error(status: HTTPStatus, error: VoxqueueError) -> dict[str, Any]:
         case _:
             kind = "invalid_request_error"
     places = error.places if isinstance(error, InvalidRequest) else ()
-    message = _title(error) if status in _SAID_IN_GENERAL else error.sentence
+    message = error.title if status in _SAID_IN_GENERAL else error.sentence
     return {"message": message, "type": kind, "param": places[0][0] if places else None, "code": error.code.lower()}
-
-
-def _title(error: VoxqueueError) -> str:
-    return type(error)().sentence
 
 
 async def _on_error(request: Request, error: VoxqueueError) -> Response:

@@ -54,9 +54,13 @@ class VoxqueueError(Exception):
 
     @property
     def sentence(self) -> str:
-        """One plain line for the user: the docstring, and the detail of this case in brackets."""
-        first_line = (type(self).__doc__ or "").strip().splitlines()[0]
-        return f"{first_line} ({self.detail})" if self.detail else first_line
+        """One plain line for the user: the title, and the detail of this case in brackets."""
+        return f"{self.title} ({self.detail})" if self.detail else self.title
+
+    @property
+    def title(self) -> str:
+        """What all errors of this kind have in common, in one plain line: that of the docstring."""
+        return (type(self).__doc__ or "").strip().splitlines()[0]
 
 
 class InputError(VoxqueueError, ValueError):
