@@ -47,6 +47,7 @@ _CALLED = any_of(
         ),
         "policy number",
         "postal code",
+        "i d",
     ],
 )
 _LINK = any_of([*words("is was it's that's number code are plate uh um id of as"), "would be"])

@@ -5,7 +5,18 @@ from collections.abc import Mapping
 from itertools import pairwise
 from types import MappingProxyType
 
-from pipeline.format.numbers.lexicon import CARDINAL, DIGIT, DIGITS, VALUES, digits_of, items_of, value_of, words
+from pipeline.format.numbers.lexicon import (
+    CARDINAL,
+    DIGIT,
+    DIGITS,
+    ENDS_HERE,
+    VALUES,
+    any_of,
+    digits_of,
+    items_of,
+    value_of,
+    words,
+)
 from pipeline.format.numbers.rule import CONTEXT_CHARACTERS, NumberKind, Rule, rule
 
 _CUES: Mapping[str, str] = MappingProxyType(
@@ -32,6 +43,11 @@ _LINKS = frozenset(
 )
 """Words that may stand between what a number is and the number."""
 _CARDINAL = re.compile(CARDINAL)
+_NUMBERED = any_of(f"{noun} (?:number|code|id)" for noun, kind in _CUES.items() if kind == "id" and noun != "number")
+_IS = any_of(["is", "was"])
+_FIRST_WITH_COMMAS = 1000
+_MOST_GUESSES = 3
+_COUNTED = re.compile(r" (?:years?|quarters?|months?|weeks?|days?|hours?|minutes?|things?|times?|people|questions?)\b")
 _NEAREST = 7
 _PHONE = 10
 _LOCAL_PHONE = 7
@@ -89,6 +105,12 @@ def _counts_up(items: list[str]) -> bool:
     return all(item in VALUES for item in items) and [VALUES[item] for item in items] == list(range(1, len(items) + 1))
 
 
+def _guesses(items: list[str], following: str) -> bool:
+    """Whether somebody guesses or stammers before what is counted: two three four years, two two two things."""
+    steps = {VALUES.get(after, -1) - VALUES.get(before, -1) for before, after in pairwise(items)}
+    return len(items) <= _MOST_GUESSES and steps in ({0}, {1}) and _COUNTED.match(following) is not None
+
+
 def _proves_itself(digits: str, items: list[str]) -> bool:
     """Whether a number is so plainly read digit by digit that nobody has to say what it is."""
     single = sum(re.fullmatch(rf"(?:(?:double|triple) )?{DIGIT}", item) is not None for item in items)
@@ -107,7 +129,8 @@ def _written(match: re.Match[str], kind: NumberKind) -> str | None:
     if cardinal and cardinal.end() >= match.end():
         whole = cue and kind is NumberKind.DIGITS and cardinal.end() == match.end()
         return str(value_of(cardinal[0])) if whole else None
-    if cue is None and not _proves_itself(digits, items):
+    is_guess = _guesses(items, match.string[match.end() :])
+    if cue is None and (is_guess or not _proves_itself(digits, items)):
         return None
     if _is_phone(digits, cue, items):
         return telephone(digits) if kind is NumberKind.PHONE else None
@@ -120,6 +143,12 @@ def _phone(match: re.Match[str]) -> str | None:
 
 def _digits(match: re.Match[str]) -> str | None:
     return _written(match, NumberKind.DIGITS)
+
+
+def _identified(match: re.Match[str]) -> str | None:
+    """What is a name and no amount has no commas: `invoice number nine thousand and twelve`."""
+    value = value_of(match[0])
+    return str(value) if value >= _FIRST_WITH_COMMAS else None
 
 
 def _dashed(match: re.Match[str]) -> str:
@@ -139,6 +168,7 @@ def _international(match: re.Match[str]) -> str | None:
 RULES: tuple[Rule, ...] = (
     rule(NumberKind.PHONE, rf"plus (?P<digits>{DIGITS})", _international),
     rule(NumberKind.DIGITS, rf"{DIGITS}(?: dash {DIGITS})+", _dashed),
+    rule(NumberKind.DIGITS, rf"{CARDINAL}{ENDS_HERE}", _identified, before=rf"{_NUMBERED}(?: {_IS})?"),
     rule(NumberKind.PHONE, DIGITS, _phone),
     rule(NumberKind.DIGITS, DIGITS, _digits),
 )

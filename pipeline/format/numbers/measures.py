@@ -73,11 +73,13 @@ _NO_POINT = (
 _NO_OTHER_UNIT = rf"{END}(?! (?:dollars|percent|hundred|thousand|people){END})"
 _DENOMINATORS = any_of(f"{word}s" for word, value in ORDINAL_VALUES.items() if value > 7)  # noqa: PLR2004  # two thirds stays in words
 _OVER = rf"(?P<high>{HUNDREDS}|{ONE} {TWO_DIGITS})"
+_SIGN = r"(?:(?P<sign>minus|negative) )?"
 _INCHES = rf"(?:{TEEN}|{ONE})"
 
 
 def _percent(match: re.Match[str]) -> str:
-    return f"{written_quantity(match['amount'])}%"
+    sign = "-" if match["sign"] else ""
+    return f"{sign}{written_quantity(match['amount'])}%"
 
 
 def _percents(match: re.Match[str]) -> str:
@@ -91,6 +93,11 @@ def _symbol(spoken: str) -> str:
 def _measure(match: re.Match[str]) -> str:
     sign = "-" if match["sign"] else ""
     return f"{sign}{written_quantity(match['amount'], vulgar=True)} {_symbol(match['unit'])}"
+
+
+def _short_measure(match: re.Match[str]) -> str:
+    """Hundreds that were left unsaid: `one twenty five milligrams`."""
+    return f"{100 * value_of(match['hundreds']) + value_of(match['rest'])} {_symbol(match['unit'])}"
 
 
 def _long_measure(match: re.Match[str]) -> str:
@@ -128,7 +135,6 @@ def _over(match: re.Match[str]) -> str:
 
 
 _SPLITTABLE = any_of(words("seconds? miles? inch(?:es)? meters? gallons? ounces? points? million billion of"))
-_SIGN = r"(?:(?P<sign>minus|negative) )?"
 _NUMBER_GROUP = rf"(?:{HUNDREDS}(?! {ITEM})|{ITEM}(?: {ITEM})*)"
 
 RULES: tuple[Rule, ...] = (
@@ -143,8 +149,9 @@ RULES: tuple[Rule, ...] = (
         _percents,
         before="between",
     ),
-    rule(NumberKind.PERCENT, rf"(?P<amount>(?!a ){QUANTITY}) (?:percent|per cent)", _percent),
+    rule(NumberKind.PERCENT, rf"{_SIGN}(?P<amount>(?!a ){QUANTITY}) (?:percent|per cent)", _percent),
     rule(NumberKind.MEASURE, rf"{_SIGN}(?P<amount>{QUANTITY}) (?P<unit>{_UNIT})", _measure),
+    rule(NumberKind.MEASURE, rf"(?P<hundreds>{ONE}) (?P<rest>{TWO_DIGITS}) (?P<unit>{_UNIT})", _short_measure),
     rule(
         NumberKind.MEASURE,
         rf"(?P<feet>{ONE}) (?:foot|feet|ft) (?P<inches>{_INCHES})(?: inch(?:es)?)?{_NO_OTHER_UNIT}",

@@ -47,6 +47,13 @@ _PRICE = rf"(?P<whole>{ONE} {TWO_DIGITS}|{HUNDREDS}) {_CENTS}{ENDS_HERE}"
 _CHARM_PRICE = rf"(?P<whole>{ONE} {TWO_DIGITS}) (?P<cents>ninety (?:five|nine)){ENDS_HERE}"
 
 
+_CHARM_CENTS = "ninety (?:five|nine)"
+_CHARM_RANGE = (
+    rf"(?P<low_whole>{ONE}|{TWO_DIGITS}) (?P<low_cents>{_CHARM_CENTS}) (?P<to>to|or) "
+    rf"(?P<high_whole>{ONE}|{TWO_DIGITS}) (?P<high_cents>{_CHARM_CENTS}){ENDS_HERE}"
+)
+
+
 # "My two cents" are an opinion.
 _NO_OPINION = r"(?<!my )(?<!your )(?<!his )(?<!her )(?<!their )(?<!our )"
 
@@ -85,6 +92,15 @@ def _price(match: re.Match[str]) -> str:
     return f"${grouped(_dollars(match['whole']))}.{value_of(match['cents']):02}"
 
 
+def _prices(match: re.Match[str]) -> str:
+    low, high = (f"${_dollars(match[f'{end}_whole'])}.{value_of(match[f'{end}_cents']):02}" for end in ("low", "high"))
+    return f"{low} {match['to']} {high}"
+
+
+def _buck(match: re.Match[str]) -> str:
+    return f"$1.{value_of(match['cents']):02}"
+
+
 def _cents(match: re.Match[str]) -> str:
     return f"{value_of(match['cents'])} cents"
 
@@ -96,6 +112,7 @@ def _bucks(match: re.Match[str]) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (
+    rule(NumberKind.MONEY, _CHARM_RANGE, _prices),
     rule(
         NumberKind.MONEY,
         rf"(?P<low>{QUANTITY}) (?P<to>and) (?P<high>{QUANTITY}) (?P<currency>{_CURRENCY})",
@@ -124,4 +141,5 @@ PRICES: tuple[Rule, ...] = (
     rule(NumberKind.MONEY, _PRICE, _price, before=rf"{_PRICE_BEFORE}(?: {_LINKS}){{0,3}}"),
     rule(NumberKind.MONEY, rf"{_PRICE}{_PRICE_AFTER}", _price),
     rule(NumberKind.MONEY, _CHARM_PRICE, _price),
+    rule(NumberKind.MONEY, rf"(?:a|one) buck (?P<cents>{TWO_DIGITS}){ENDS_HERE}", _buck),
 )

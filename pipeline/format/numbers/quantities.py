@@ -43,7 +43,8 @@ _MIXED = re.compile(
     )
 )
 _POINT = re.compile(rf"(?:(?P<whole>.+) )?point(?P<digits>(?: {ITEM})+)(?: (?P<scale>{SCALE}))?")
-_ROUND = re.compile(r"(?P<whole>.+) (?P<scale>million|billion|trillion)")
+_ROUND_SCALES = ("million", "billion", "trillion")
+_ROUND = re.compile(rf"(?P<whole>.+) (?P<scale>{'|'.join(_ROUND_SCALES)})")
 
 SMALLEST_IN_DIGITS = 10
 """Smaller cardinals stay words, as newspapers write them."""
@@ -76,8 +77,12 @@ def written_range(low: str, high: str) -> tuple[str, str]:
 
 
 def _mixed(mixed: re.Match[str], *, vulgar: bool) -> str:
-    whole = value_of(mixed["whole"])
     part = _COUNTS[decoded(mixed["count"])] * _PARTS[mixed["part"]]
+    # "A million and a half" is a half of a million more.
+    count, _, scale = mixed["whole"].rpartition(" ")
+    if scale in _ROUND_SCALES and not mixed["scale"]:
+        return _scaled(f"{float((value_of(count) or 1) + part):,.10g}", scale)
+    whole = value_of(mixed["whole"])
     if not mixed["scale"] and (vulgar or part.denominator % 3 == 0):
         return f"{grouped(whole)} {part}"
     return _scaled(f"{float(whole + part):,.10g}", mixed["scale"])
