@@ -124,20 +124,20 @@ def _best_path(trellis: _Trellis, log_probs: NDArray[np.float64]) -> list[_Run]:
     """The arcs of the likeliest path, in order, each with its frames."""
     emissions = trellis.emissions(log_probs)
     frames, states = emissions.shape
-    came_from = np.empty((frames, states), np.int32)
-    scores = np.full(states + 1, -np.inf)
-    scores[trellis.first] = emissions[0, trellis.first]
-    every = np.arange(states)
+    # The state that never is has the last column, and stays impossible.
+    scores = np.full((frames, states + 1), -np.inf)
+    scores[0, trellis.first] = emissions[0, trellis.first]
+    before = np.ascontiguousarray(trellis.before.T)
+    candidates = np.empty(before.shape)
     for frame in range(1, frames):
-        candidates = scores[trellis.before]
-        best = candidates.argmax(axis=1)
-        came_from[frame] = trellis.before[every, best]
-        scores[:-1] = candidates[every, best] + emissions[frame]
-    # Traced back: only at the end is it known which path was best.
-    state = max(trellis.last, key=lambda last: float(scores[last]))
+        scores[frame - 1].take(before, out=candidates, mode="clip")
+        np.maximum.reduce(candidates, axis=0, out=scores[frame, :-1])
+        scores[frame, :-1] += emissions[frame]
+    # Traced back: only at the end is it known which path was best, and only on it where each state came from.
+    state = max(trellis.last, key=lambda last: float(scores[-1, last]))
     path = [state]
     for frame in range(frames - 1, 0, -1):
-        state = int(came_from[frame, state])
+        state = int(trellis.before[state, scores[frame - 1, trellis.before[state]].argmax()])
         path.append(state)
     return list(_runs(path[::-1], trellis, emissions))
 
