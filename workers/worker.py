@@ -15,7 +15,7 @@ from celery.utils.nodenames import default_nodename
 from pipeline.stages import Step
 from workers import log
 from workers.app import make_app
-from workers.pool import WatchfulPool
+from workers.pool import EagerConsumer, WatchfulPool
 from workers.requests import StepRequest
 from workers.settings import Settings
 from workers.settings import settings as environment_settings
@@ -43,6 +43,7 @@ def serve(settings: Settings, queues: Sequence[str], concurrency: int) -> int:
     worker = app.Worker(
         queues=[str(queue) for queue in queues],
         pool=WatchfulPool,
+        consumer_cls=EagerConsumer,
         concurrency=concurrency or (1 if infers else os.cpu_count() or 1),
         hostname=default_nodename(f"{'-'.join(queues)}-{os.getpid()}@"),
         loglevel=settings.log_level,

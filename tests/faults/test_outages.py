@@ -13,7 +13,8 @@ from tests.faults.scene import SMALL, wait_for
 from workers.states import Outcome, StepState
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
-BROKER_AWAY_S = 180.0
+# Three minutes, and then some: Celery by itself would look for the broker once more half a minute later.
+BROKER_AWAY_S = 185.0
 DATABASE_AWAY_S = 60.0
 
 
@@ -36,7 +37,7 @@ def test_three_minutes_without_a_broker_fail_no_job_and_work_goes_on_soon_afterw
     assert during["format"].get(StepState.DONE, 0) == 0
     attempts = made.found().attempts
     assert {row.outcome for row in attempts} == {Outcome.DONE}
-    assert min(row.started_at for row in attempts if row.started_at > back_at) - back_at < 30
+    assert min(row.started_at for row in attempts if row.started_at > back_at) - back_at < 10
 
 
 def test_a_minute_without_a_database_lets_workers_fence_themselves_and_the_door_say_so(make_scene: MakeScene) -> None:
