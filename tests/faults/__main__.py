@@ -4,6 +4,7 @@
 import argparse
 import json
 import random
+import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -16,6 +17,8 @@ from tests.faults.run import Plan, run
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when every promise was kept, else 1."""
     told = _parser().parse_args(arguments)
+    # Told to stop, a run takes its servers and their files along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     print(f"seed {told.seed}: {told.jobs} jobs, {told.duration:g} s of faults", flush=True)
     plan = Plan(told.duration, told.seed, told.jobs, tuple(told.only), told.mutant, told.pace)
     report = run(plan, partial(print, file=sys.stderr, flush=True))
