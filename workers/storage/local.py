@@ -28,7 +28,10 @@ class LocalStore:
         """See `ArtifactStore.put`. A full disk is a matter of the moment: ResourceBusy."""
         folder = (self.root / name).parent
         try:
+            is_new = not folder.exists()
             folder.mkdir(parents=True, exist_ok=True)
+            if is_new:
+                _sync_folder(folder.parent)
             return self._put(folder, name, write)
         except VoxqueueError:
             # Some of ours are errors of the operating system as well: what a source could not give is no full disk.
@@ -105,7 +108,7 @@ class LocalStore:
 
 
 def _sync_folder(folder: Path) -> None:
-    # The new name itself must survive a power cut, not only the bytes.
+    # A new name, of a file or of its folder, must survive a power cut as the bytes do.
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,6 +1,7 @@
 """Artifacts: all or nothing, verified when read."""
 
 import errno
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +29,24 @@ def test_what_was_put_comes_back_under_a_key_with_its_hash(store: LocalStore) ->
         assert file.read() == b"hello"
     with store.path(ref) as path:
         assert path.read_bytes() == b"hello"
+
+
+def test_a_file_its_name_and_that_of_its_folder_are_synced_in_that_order(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, sync = [], os.fsync
+
+    def remember(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", remember)
+    store.put("job/features.1", write_hello)
+    store.put("job/decode.1", write_hello)
+    assert [each if each.suffix != ".part" else "file" for each in synced] == [
+        *(tmp_path, "file", tmp_path / "job"),
+        *("file", tmp_path / "job"),
+    ]
 
 
 def test_a_writer_that_fails_leaves_no_file_behind(store: LocalStore, tmp_path: Path) -> None:
