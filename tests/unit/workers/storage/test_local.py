@@ -37,7 +37,7 @@ def test_a_file_its_name_and_that_of_its_folder_are_synced_in_that_order(
     synced, sync = [], os.fsync
 
     def remember(descriptor: int) -> None:
-        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", remember)
