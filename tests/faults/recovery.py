@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from tests.faults.checker import Tables
 from workers.states import Outcome
 
+OUTAGES = frozenset(
+    {"kill_broker", "black_hole", "starve_broker", "fill_broker_disk", "crash_postgres", "crowd_postgres"}
+)
+"""Faults that take a server away from everybody for as long as they last."""
+
 
 @dataclass(slots=True)
 class Happened:
@@ -44,6 +49,16 @@ class Recovery:
     freed_s: float
     again_s: float
 
+    def without_servers_s(self, happened: Iterable[Happened]) -> float:
+        """How much of its wait the broker or the database was taken away: nothing could go on."""
+        end = self.kill.at + self.again_s
+        away_s, reached = 0.0, self.kill.at
+        for each in sorted(happened, key=lambda each: each.began_at):
+            if each.name in OUTAGES:
+                away_s += max(0.0, min(each.ended_at, end) - max(each.began_at, reached))
+                reached = max(reached, min(each.ended_at, end))
+        return away_s
+
     def meanwhile(self, happened: Iterable[Happened]) -> list[Happened]:
         """What else was wrong between the kill and the next attempt."""
         until = self.kill.at + self.again_s
@@ -71,6 +86,6 @@ def recoveries(found: Tables, kills: Iterable[Kill]) -> list[Recovery]:
     return made
 
 
-def waits_s(made: Sequence[Recovery], what: str) -> list[float]:
-    """Seconds until another attempt, after kills of that kind."""
-    return [each.again_s for each in made if each.kill.what == what]
+def waits_s(made: Iterable[Recovery], happened: Sequence[Happened]) -> list[float]:
+    """Seconds until another attempt, without those in which a server was taken away."""
+    return [each.again_s - each.without_servers_s(happened) for each in made]

@@ -15,7 +15,7 @@ from tests.faults.nemesis import FAULTS
 from tests.faults.oracle import Oracle
 from tests.faults.proxy import Proxy
 from tests.faults.recordings import recording
-from tests.faults.recovery import Happened, Kill, Recovery
+from tests.faults.recovery import OUTAGES, Happened, Kill, Recovery, waits_s
 from tests.faults.run import OPTIONS, percentile
 
 
@@ -81,3 +81,20 @@ def test_what_was_wrong_while_a_step_waited_is_told_and_nothing_of_before_or_aft
     faults[-1].ended_at = 101.0
     recovery = Recovery(Kill("child", 1, 100.0), "job", "decode", freed_s=1.0, again_s=5.0)
     assert [each.name for each in recovery.meanwhile(faults)] == ["amid", "from before"]
+
+
+def test_a_wait_is_counted_without_the_time_in_which_servers_were_taken_away() -> None:
+    # Two outages that overlap, one that began before and one that ends after; what is no outage counts.
+    spans = [
+        ("kill_broker", 95, 102),
+        ("crash_postgres", 101, 103),
+        ("stop_worker", 103, 108),
+        ("black_hole", 109, 120),
+    ]
+    faults = [Happened(0.0, name, began_at=began_at) for name, began_at, _ in spans]
+    for fault, (_, _, ended_at) in zip(faults, spans, strict=True):
+        fault.ended_at = ended_at
+    recovery = Recovery(Kill("child", 1, 100.0), "job", "decode", freed_s=1.0, again_s=10.0)
+    assert recovery.without_servers_s(faults) == pytest.approx(3.0 + 1.0)
+    assert waits_s([recovery], faults) == [pytest.approx(6.0)]
+    assert set(FAULTS) > OUTAGES
