@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Final
 
 from api.errors import InvalidRequest
+from api.pulls import Pull
 from pipeline.errors import VoxqueueError
 from pipeline.options import JobOptions
 from workers.client import Client
@@ -158,7 +159,7 @@ class Feeds:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._feeds: dict[str, Feed] = {}
+        self._feeds: dict[str, Feed | Pull] = {}
 
     def attach(self, session: SessionStatus, options: JobOptions, reader: object) -> Feed:
         """The feed of this session, gone on with or begun; `reader` is who brings what comes next.
@@ -168,6 +169,8 @@ class Feeds:
             SystemFull, QuotaExceeded: there are too many live calls, of all or of this tenant.
         """
         feed = self._live().get(session.id)
+        if isinstance(feed, Pull):
+            raise InvalidRequest("this call is fetched from an address")
         if feed is None:
             feed = Feed(self._client, session, options)
             self._check_room(session.tenant)
@@ -178,6 +181,16 @@ class Feeds:
             raise InvalidRequest("this call is going on with other options")
         feed.attach(reader)
         return feed
+
+    def check_room(self, tenant: str) -> None:
+        """Raise SystemFull or QuotaExceeded where there are too many live calls, of all or of this tenant."""
+        self._live()
+        self._check_room(tenant)
+
+    def pull(self, made: Pull, session: SessionStatus) -> None:
+        """Let a connection that was made be the audio of this session."""
+        made.start(session)
+        self._feeds[session.id] = made
 
     def end(self, session_id: str) -> bool:
         """End the call; False when it is not live here."""
@@ -195,7 +208,7 @@ class Feeds:
         for each in act_on:
             each.join(max(0.0, until - time.monotonic()))
 
-    def _live(self) -> dict[str, Feed]:
+    def _live(self) -> dict[str, Feed | Pull]:
         self._feeds = {name: each for name, each in self._feeds.items() if not each.is_over}
         return self._feeds
 

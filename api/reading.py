@@ -7,6 +7,8 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from api.errors import InvalidRequest, MalformedBody
+from api.schemas import LiveAudio
+from pipeline.options import JobOptions
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -30,6 +32,18 @@ def read_as(model: type[Model], text: bytes | str, where: str = "") -> Model:
             (".".join(map(str, ([where] if where else []) + list(each["loc"]))), each["msg"]) for each in error.errors()
         ]
         raise InvalidRequest(": ".join(filter(None, places[0])), places) from error
+
+
+def checked_options(wanted: LiveAudio) -> JobOptions:
+    """The options of each piece of a live call.
+
+    Raises:
+        InvalidRequest: they contradict each other.
+    """
+    try:
+        return wanted.job_options
+    except ValidationError as error:
+        raise InvalidRequest(str(error.errors()[0]["msg"])) from error
 
 
 def check_json(text: bytes | str) -> Any:

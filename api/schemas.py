@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
-from pipeline.options import Hotword, JobOptions, Phrase, RedactionOptions, Role
+from pipeline.options import Hotword, JobOptions, NamedEncoding, Phrase, RedactionOptions, Role
 from pipeline.stages import Step
 from workers.jobs import JobStatus, StepStatus
 from workers.jobs.batches import BatchStatus
@@ -48,6 +48,31 @@ class JobConfig(BaseModel):
             document["decode"]["hotwords"] = self.hotwords
         if self.redaction is not None:
             document["redaction"] = self.redaction
+        return JobOptions.model_validate(document)
+
+
+class LiveAudio(BaseModel):
+    """What the bytes of a live call are, and what is wanted of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    encoding: NamedEncoding | None = Field(None, description="Of samples without a header.")
+    sample_rate_hz: int | None = None
+    channels: Annotated[int, Field(ge=1, le=8)] | None = None
+    roles: tuple[Role | None, ...] = Field((), max_length=8)
+    hotwords: tuple[Phrase | Hotword, ...] = Field((), max_length=500, description="Names and terms to expect.")
+    options: JobOptions = JobOptions()
+
+    @property
+    def job_options(self) -> JobOptions:
+        """The options of each piece; raises pydantic's ValidationError where they contradict each other."""
+        document = self.options.model_dump()
+        told = {"encoding": self.encoding, "sample_rate_hz": self.sample_rate_hz, "channels": self.channels}
+        document["preprocess"].update({name: value for name, value in told.items() if value is not None})
+        if self.roles:
+            document["preprocess"]["roles"] = self.roles
+        if self.hotwords:
+            document["decode"]["hotwords"] = self.hotwords
         return JobOptions.model_validate(document)
 
 

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 from urllib.parse import unquote, urlsplit
@@ -18,7 +19,7 @@ from pipeline.errors import EmptyUpload
 from workers.errors import FileNotReadable, TooLarge, UrlNotAllowed
 from workers.jobs import ArtifactRef
 from workers.objects import SCHEME, Bucket, split_url
-from workers.outbound import Limits, Outbound, policy_of
+from workers.outbound import Limits, Outbound, Policy, policy_of
 from workers.settings import Settings
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
@@ -100,21 +101,42 @@ def fetched(url: str, settings: Settings) -> Iterator[Iterator[bytes]]:
 def live(source: str, settings: Settings) -> Iterator[Iterator[bytes]]:
     """The bytes of a stream as they arrive: a URL that goes on for ever, or a file; raises as `opened` does.
 
-    Addresses of RTSP and RTP are asked as they are: they are for whoever types them, never for a caller of a service.
+    It is for whoever types the address: the host that it names is asked, whatever it is. Where a redirect leads is
+    checked as ever. For an address that somebody else named there is `live_link`.
     """
     if _PACKETS.match(source):
-        # It comes with FFmpeg, which no door needs.
-        from workers.rtp import received  # noqa: PLC0415
+        with _packets(source) as pieces:
+            yield pieces
+    elif source.lower().startswith("http"):
+        policy = policy_of(settings)
+        host = urlsplit(source).hostname or ""
+        with _endless(source, replace(policy, allowed=policy.allowed.with_host(host))) as pieces:
+            yield pieces
+    else:
+        with opened(source, settings) as pieces:
+            yield pieces
 
-        with closing(received(source, _LONGEST_PAUSE_S)) as pieces:
+
+@contextmanager
+def live_link(url: str, settings: Settings) -> Iterator[Iterator[bytes]]:
+    """The bytes of a stream whose address a caller of a service named, as they arrive, through the guard.
+
+    FFmpeg, which asks addresses of RTSP and RTP, looks hosts up by itself and follows where they lead; so these must be
+    in networks or hosts that the settings name.
+
+    Raises:
+        UrlNotAllowed: it may not be asked.
+        FetchTimeout, FetchAway, FetchFailed: see `workers.outbound`; also later, while it is read.
+    """
+    _check_links_are_fetched(settings)
+    policy = policy_of(settings)
+    if not _PACKETS.match(url):
+        with _endless(url, policy) as pieces:
             yield pieces
         return
-    if source.lower().startswith("http"):
-        limits = Limits(sys.maxsize, math.inf, idle_s=_LONGEST_PAUSE_S)
-        with Outbound(policy_of(settings)).get(source, limits) as body:
-            yield iter(body)
-        return
-    with opened(source, settings) as pieces:
+    if not policy.allowed.names(urlsplit(url).hostname or ""):
+        raise UrlNotAllowed("rtsp:// and rtp:// lead only to what VOXQUEUE_OUTBOUND_ALLOW names")
+    with _packets(url) as pieces:
         yield pieces
 
 
@@ -124,8 +146,7 @@ def check_link(url: str, settings: Settings) -> None:
     Raises:
         UrlNotAllowed: and why.
     """
-    if not settings.fetch_urls:
-        raise UrlNotAllowed("recordings are not fetched from URLs here; VOXQUEUE_FETCH_URLS=true lets workers do so")
+    _check_links_are_fetched(settings)
     policy_of(settings).check(url)
 
 
@@ -137,6 +158,27 @@ def link_name(job_id: str) -> str:
 def is_link(ref: ArtifactRef) -> bool:
     """Whether the artifact is a link rather than a recording."""
     return PurePosixPath(ref.key).name.startswith(f"{LINK}.")
+
+
+def _check_links_are_fetched(settings: Settings) -> None:
+    if not settings.fetch_urls:
+        raise UrlNotAllowed("recordings are not fetched from URLs here; VOXQUEUE_FETCH_URLS=true lets workers do so")
+
+
+@contextmanager
+def _endless(url: str, policy: Policy) -> Iterator[Iterator[bytes]]:
+    limits = Limits(sys.maxsize, math.inf, idle_s=_LONGEST_PAUSE_S)
+    with Outbound(policy).get(url, limits) as body:
+        yield iter(body)
+
+
+@contextmanager
+def _packets(url: str) -> Iterator[Iterator[bytes]]:
+    # It comes with FFmpeg, which no door needs.
+    from workers.rtp import received  # noqa: PLC0415
+
+    with closing(received(url, _LONGEST_PAUSE_S)) as pieces:
+        yield pieces
 
 
 @contextmanager

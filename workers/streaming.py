@@ -51,13 +51,13 @@ def feed(
     safe.check()
 
 
-def end(client: Client, session_id: str) -> None:
-    """Say that the call is over, however long the database is away.
+def end(client: Client, session_id: str, error_code: str | None = None) -> None:
+    """Say that the call is over, because of an error if one is named, however long the database is away.
 
     Raises:
         SessionNotFound: there is no such session.
     """
-    _insist(partial(client.sessions.end, session_id))
+    _insist(partial(client.sessions.end, session_id, error_code))
 
 
 class _UntilError:

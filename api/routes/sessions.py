@@ -1,5 +1,6 @@
 """Calls that are transcribed while they go on: open one, look how far it is, read it while it grows."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -10,14 +11,16 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from api.pulls import Pull
+from api.reading import checked_options
 from api.refusals import refusals
 from api.routes.transcripts import MEDIA_TYPES, Format, format_for, redaction_of
-from api.schemas import Text, moment
+from api.schemas import LiveAudio, Text, moment
 from api.security import Caller, Reader, Writer
 from api.watching import happenings
-from pipeline.options import CaptionOptions
+from pipeline.options import CaptionOptions, JobOptions
 from pipeline.render import render, to_json
 from pipeline.values import Transcript
 from workers.jobs.sessions import NewSession, PieceStatus, SessionStatus, transcript_of
@@ -32,19 +35,34 @@ _LOOK_S = 1.0
 _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Pieces, until the call has ended.",
-        "content": {_EVENT_STREAM: {"schema": {"type": "string"}}},
+        "content": {_EVENT_STREAM: {"example": "id: 0\nevent: piece\ndata: {...}\n\n"}},
     }
 }
 
 
-class StreamIn(BaseModel):
-    """A call that is about to be sent."""
+class StreamIn(LiveAudio):
+    """A call that is about to be sent, or fetched.
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "line 7"}]})
+    What the audio is and what is wanted of it stands beside `url`; who sends it says so over the WebSocket.
+    """
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "line 7"}, {"url": "https://pbx.example/live/7.ogg"}]}
+    )
+
+    url: Annotated[Text, Field(max_length=2048)] | None = Field(
+        None, description="An address of https, or of rtsp or rtp, from which it is fetched while it goes on."
+    )
     name: Annotated[Text, Field(max_length=255)] = Field("", description="Yours, for people.")
     external_id: Annotated[Text, Field(max_length=255)] | None = Field(None, description="Your own id of the call.")
     metadata: dict[str, JsonValue] = Field({}, description="Anything; comes back as it is.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        stray = self.model_fields_set & set(LiveAudio.model_fields)
+        if self.url is None and stray:
+            raise ValueError(f"{', '.join(sorted(stray))}: only beside url; a WebSocket begins with it")
+        return self
 
 
 class PieceOut(BaseModel):
@@ -75,6 +93,7 @@ class StreamOut(BaseModel):
     ended_at: datetime | None = Field(description="Null while more may come.")
     duration_s: float = Field(description="Up to here nothing can get lost any more.")
     pieces: int
+    error: str | None = Field(description="The code of the error with which it ended before the call did.")
 
     @classmethod
     def of(cls, session: SessionStatus) -> Self:
@@ -88,16 +107,41 @@ class StreamOut(BaseModel):
             ended_at=moment(session.ended_at),
             duration_s=session.duration_s,
             pieces=session.pieces,
+            error=session.error_code,
         )
 
 
-@router.post("/v1/streams", summary="Open a live call", status_code=HTTPStatus.CREATED, responses=refusals())
+@router.post(
+    "/v1/streams",
+    summary="Open a live call",
+    status_code=HTTPStatus.CREATED,
+    responses=refusals(HTTPStatus.BAD_REQUEST),
+)
 async def open_stream(wanted: StreamIn, response: Response, caller: Writer) -> StreamOut:
-    """Its audio is then sent over a WebSocket, `/v1/streams/{stream_id}/audio`."""
+    """Its audio is then sent over a WebSocket, `/v1/streams/{stream_id}/audio`, or fetched from `url`."""
     new = NewSession(str(uuid4()), wanted.name, caller.tenant, wanted.external_id, wanted.metadata)
-    session = await caller.services.write(caller.sessions.open, new)
+    if wanted.url is None:
+        session = await caller.services.write(caller.sessions.open, new)
+    else:
+        session = await _pulled(caller, new, wanted.url, checked_options(wanted))
     response.headers["Location"] = f"/v1/streams/{session.id}"
     return StreamOut.of(session)
+
+
+async def _pulled(caller: Caller, new: NewSession, url: str, options: JobOptions) -> SessionStatus:
+    """A session whose audio this process fetches; nothing is opened where nobody answers."""
+    feeds = caller.services.feeds
+    feeds.check_room(caller.tenant)
+    # Not among those who write: a server may take its time.
+    pull = await asyncio.to_thread(Pull, caller.services.client, url, options)
+    try:
+        feeds.check_room(caller.tenant)
+        session = await caller.services.write(caller.sessions.open, new)
+    except BaseException:
+        pull.close()
+        raise
+    feeds.pull(pull, session)
+    return session
 
 
 @router.get("/v1/streams", summary="List live calls", responses=refusals())

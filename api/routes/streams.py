@@ -7,15 +7,16 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from fastapi.websockets import WebSocketState
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from api.errors import InvalidRequest, MalformedBody, UploadStalled
+from api.errors import MalformedBody, UploadStalled
 from api.feeds import Feed, Layout
 from api.problems import problem, problem_document
-from api.reading import read_as
+from api.reading import checked_options, read_as
+from api.schemas import LiveAudio
 from api.security import Caller, caller_of
 from pipeline.errors import VoxqueueError
-from pipeline.options import Hotword, JobOptions, NamedEncoding, Phrase, Role
+from pipeline.options import NamedEncoding
 from workers.errors import NotAllowedInState
 from workers.jobs.sessions import SessionStatus
 from workers.states import Scope
@@ -26,38 +27,12 @@ _LOOK_S: Final = 0.1
 _NORMAL, _GOING_AWAY, _REFUSED, _DEFECT = 1000, 1001, 1008, 1011
 
 
-class StreamStart(BaseModel):
+class StreamStart(LiveAudio):
     """The first message: what the bytes are, and what is wanted of them."""
-
-    model_config = ConfigDict(extra="forbid")
 
     encoding: NamedEncoding
     sample_rate_hz: int = 8000
     channels: Annotated[int, Field(ge=1, le=8)] = 1
-    roles: tuple[Role | None, ...] = Field((), max_length=8)
-    hotwords: tuple[Phrase | Hotword, ...] = Field((), max_length=500, description="Names and terms to expect.")
-    options: JobOptions = JobOptions()
-
-    @property
-    def job_options(self) -> JobOptions:
-        """The options of each piece.
-
-        Raises:
-            InvalidRequest: they contradict each other, or can't be those of a stream.
-        """
-        document = self.options.model_dump()
-        told = {"encoding": self.encoding, "sample_rate_hz": self.sample_rate_hz, "channels": self.channels}
-        document["preprocess"].update(told)
-        if self.roles:
-            document["preprocess"]["roles"] = self.roles
-        if self.hotwords:
-            document["decode"]["hotwords"] = self.hotwords
-        try:
-            made = JobOptions.model_validate(document)
-        except ValidationError as error:
-            raise InvalidRequest(str(error.errors()[0]["msg"])) from error
-        Layout.of(made)
-        return made
 
 
 @router.websocket("/v1/streams/{stream_id}/audio")
@@ -81,7 +56,8 @@ async def take_audio(websocket: WebSocket, stream_id: str) -> None:
 
 
 async def _take(websocket: WebSocket, caller: Caller, session: SessionStatus) -> None:
-    options = (await _start_of(websocket, caller.services.settings.upload_stall_s)).job_options
+    options = checked_options(await _start_of(websocket, caller.services.settings.upload_stall_s))
+    Layout.of(options)
     # Once more: another connection may have brought some of it meanwhile.
     session = await caller.services.read(caller.sessions.status, session.id)
     me = object()

@@ -71,6 +71,7 @@ class SessionStatus:
     """A session as callers see it; `ended_at` is None while pieces may still come.
 
     What was said in its first `duration_s` seconds is in its pieces: whoever goes on with it does so from there.
+    `error_code` is why it ended, where that was no end of the call.
     """
 
     id: str
@@ -82,6 +83,7 @@ class SessionStatus:
     ended_at: float | None
     pieces: int
     duration_s: float
+    error_code: str | None = None
 
 
 def transcript_of(found: Sequence[PieceStatus]) -> Transcript | None:
@@ -109,13 +111,13 @@ class Sessions:
         """
         self.database.run(partial(_add, piece=piece, job=job))
 
-    def end(self, session_id: str) -> None:
-        """No more pieces will come; safe to repeat.
+    def end(self, session_id: str, error_code: str | None = None) -> None:
+        """No more pieces will come, because of an error if one is named; safe to repeat.
 
         Raises:
             SessionNotFound: there is no such session.
         """
-        self.database.run(partial(_end, session_id=session_id))
+        self.database.run(partial(_end, session_id=session_id, error_code=error_code))
 
     def status(self, session_id: str, tenant: str | None = None) -> SessionStatus:
         """The session as it is now.
@@ -218,14 +220,14 @@ def _add(connection: Connection, piece: NewPiece, job: NewJob) -> None:
     )
 
 
-def _end(connection: Connection, session_id: str) -> None:
+def _end(connection: Connection, session_id: str, error_code: str | None) -> None:
     found = connection.execute(
         update(sessions)
-        .where(sessions.c.id == session_id)
-        .values(ended_at=func.coalesce(sessions.c.ended_at, db_now()))
+        .where(sessions.c.id == session_id, sessions.c.ended_at.is_(None))
+        .values(ended_at=db_now(), error_code=error_code)
     )
     if not found.rowcount:
-        raise SessionNotFound(session_id)
+        _status(connection, session_id, None)
 
 
 def _session_of(row: Row[tuple[Any, ...]]) -> SessionStatus:
@@ -239,6 +241,7 @@ def _session_of(row: Row[tuple[Any, ...]]) -> SessionStatus:
         ended_at=row.ended_at,
         pieces=row.pieces,
         duration_s=row.duration_s,
+        error_code=row.error_code,
     )
 
 

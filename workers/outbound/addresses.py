@@ -1,6 +1,6 @@
 """Which addresses belong to the public internet, however they are written, and which others were allowed by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
@@ -57,6 +57,17 @@ class Allowed:
     def has_host(self, host: str) -> bool:
         """Whether this host was named."""
         return host.lower().rstrip(".") in self.hosts
+
+    def with_host(self, host: str) -> "Allowed":
+        """These, and `host`."""
+        return replace(self, hosts=self.hosts | {host.lower().rstrip(".")})
+
+    def names(self, host: str) -> bool:
+        """Whether `host`, a name or an address, was named, by itself or in a network."""
+        try:
+            return self.has_host(host) or self.has_address(parse_address(host.strip("[]")))
+        except ValueError:
+            return False
 
     def has_address(self, address: Address) -> bool:
         """Whether this address lies in a network that was named."""

@@ -155,9 +155,15 @@ def _body(url: URL, answer: httpcore2.Response, limits: Limits) -> Body:
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "x-gzip"):
         raise FetchFailed(f"it is encoded as {encoding[:40]}")
-    pieces: Iterable[bytes] = answer.iter_stream()
+    pieces = _arriving(answer)
     unpacked = _unpacked(pieces) if encoding.endswith("gzip") else pieces
     return Body(str(url), headers, _counted(unpacked, limits.max_bytes))
+
+
+def _arriving(answer: httpcore2.Response) -> Iterator[bytes]:
+    # Whoever keeps what came before an error must know it when it is raised, not when the connection is left.
+    with _plain_errors():
+        yield from answer.iter_stream()
 
 
 def _unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:

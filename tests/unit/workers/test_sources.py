@@ -13,10 +13,10 @@ from pipeline.errors import EmptyUpload, InvalidOptions
 from tests.sinks import ADDRESS, Handler, Sink, sink
 from workers.client import Client
 from workers.db import migrate
-from workers.errors import FetchFailed, FileNotReadable, TooLarge, UrlNotAllowed
+from workers.errors import FetchAway, FetchFailed, FileNotReadable, TooLarge, UrlNotAllowed
 from workers.jobs import ArtifactRef
 from workers.settings import Settings
-from workers.sources import check_link, copy, is_link, is_remote, link_name, name_of, opened
+from workers.sources import check_link, copy, is_link, is_remote, link_name, live, name_of, opened
 from workers.storage import LocalStore
 
 SETTINGS = Settings(outbound_allow=ADDRESS, max_upload_bytes=1000, fetch_urls=True)
@@ -205,3 +205,33 @@ def test_a_link_is_known_by_its_name() -> None:
     assert is_link(ArtifactRef(f"{link_name('job')}.abc", "abc", 3))
     assert not is_link(ArtifactRef("job/source.0.abc", "abc", 3))
     assert not is_link(ArtifactRef("link.0/source.0.abc", "abc", 3))
+
+
+def test_whoever_types_the_address_of_a_stream_may_name_any_host_but_no_redirect_leads_elsewhere(
+    tmp_path: Path, server: Sink
+) -> None:
+    alone = Settings(home=tmp_path)
+    server.answer = lambda handler: handler.send(200, b"sound")
+    with live(server.url("/7"), alone) as pieces:
+        assert b"".join(pieces) == b"sound"
+    server.answer = lambda handler: handler.send(302, Location="http://127.0.0.1:6379/")
+    with pytest.raises(UrlNotAllowed), live(server.url("/7"), alone):
+        pass
+
+
+def test_what_came_before_a_stream_broke_off_is_told_with_what_it_broke_off_with(tmp_path: Path, server: Sink) -> None:
+    def break_off(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "8")
+        handler.end_headers()
+        handler.wfile.write(b"half")
+        handler.close_connection = True
+
+    server.answer = break_off
+    found = b""
+    with live(server.url("/7"), Settings(home=tmp_path)) as pieces:
+        found += next(pieces)
+        # Here, where it can be caught by who reads: not when the connection is let go.
+        with pytest.raises(FetchAway):
+            next(pieces)
+    assert found == b"half"

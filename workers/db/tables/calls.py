@@ -17,6 +17,7 @@ sessions = Table(
     Column("duration_s", Double, nullable=False),  # up to which the call has been cut
     Column("created_at", Double, nullable=False),
     Column("ended_at", Double),  # none while pieces may still come
+    Column("error_code", String(64)),  # why it was given up
     Index(None, "tenant", "created_at"),
 )
 
