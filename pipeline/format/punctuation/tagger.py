@@ -29,8 +29,8 @@ FILES: Mapping[str, str] = MappingProxyType(
 )
 """The files of the tagger and their SHA-256."""
 
-# A longer talk is read in parts, each with words on both sides that only help.
-_PART = 384
+# A longer talk is read in parts, each with words on both sides that only help and cost as much.
+_PART = 1536
 _CONTEXT = 48
 _REMEMBERED_WORDS = 16_384
 
