@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from api.headers import Headers
 from api.leftovers import Leftovers
 from api.playables import Playables
 from api.problems import add_handlers
+from api.queries import Queries, known_only
 from api.routes import (
     actions,
     audio,
@@ -66,7 +67,9 @@ def make_app(client: Client, *, is_open: bool = False) -> FastAPI:
         openapi_url="/openapi.json",
         lifespan=_lifespan,
         separate_input_output_schemas=False,
+        dependencies=[Depends(known_only)],
     )
+    app.state.queries = Queries()
     app.state.services = services
     app.state.keyring = Keyring(services)
     app.state.playables = Playables(services)

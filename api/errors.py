@@ -150,8 +150,11 @@ _STATUS_OF_CODE = {
     "JOB_FAILED": HTTPStatus.CONFLICT,
     "NOT_ALLOWED_IN_STATE": HTTPStatus.CONFLICT,
     "CORRECTION_CONFLICT": HTTPStatus.CONFLICT,
+    # The recording is what it is: no other request would play it.
+    "NOT_PLAYABLE": HTTPStatus.CONFLICT,
     "UNAUTHORIZED": HTTPStatus.UNAUTHORIZED,
     "RECORDING_GONE": HTTPStatus.GONE,
+    "JOB_DELETED": HTTPStatus.GONE,
 }
 
 

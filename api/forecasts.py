@@ -18,6 +18,8 @@ _LOOK_EVERY_S = 1.0
 _ASKED_WITHIN_S = 60.0
 # A long backlog takes a while to read, which must stay a small part of the time.
 _PAUSE_PER_READ = 20.0
+# Before, it says little.
+_LEAST_DONE = 0.1
 
 
 class Forecasts:
@@ -37,7 +39,7 @@ class Forecasts:
             return None, None
         position = None if job.started_at is not None else outlook.position
         if outlook.eta_s is None:
-            return position, None
+            return position, _by_its_own_pace(job, time.time())
         return position, round(max(0.0, outlook.eta_s - (self._asked_at - self._at)), 1)
 
     async def run(self) -> None:
@@ -54,3 +56,10 @@ class Forecasts:
             logger.warning("forecast.away", extra={"detail": error.detail})
         self._at = time.monotonic()
         return self._at - started_at
+
+
+def _by_its_own_pace(job: JobStatus, now: float) -> float | None:
+    """What is left of the very first job, of whose last steps nothing is known yet, as if it went on as it began."""
+    if job.started_at is None or job.progress < _LEAST_DONE:
+        return None
+    return round(max(0.0, now - job.started_at) * (1 / job.progress - 1), 1)

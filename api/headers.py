@@ -49,4 +49,6 @@ class Headers:
 def _log(scope: Scope, status: int, request_id: str, took_s: float) -> None:
     route = getattr(scope.get("route"), "path", "")
     told = {"method": scope["method"], "route": route, "status": status, "took_ms": round(1000 * took_s)}
-    logger.info("http.request", extra={**told, "request": request_id})
+    # Long because it was asked to be: no reason to worry.
+    waits = {"waits": True} if b"wait=" in scope["query_string"] else {}
+    logger.info("http.request", extra={**told, **waits, "request": request_id})

@@ -4,10 +4,11 @@ import { ask, call, download, listen } from "/page/api.js";
 import { acting, h, toast } from "/page/dom.js";
 import { Corrections } from "/page/corrections.js";
 import { Player } from "/page/player.js";
-import { isFinal, jobActions } from "/page/queue.js";
+import { describe, isFinal, jobActions } from "/page/queue.js";
 import { searchBar } from "/page/search.js";
 import { findings, statistics } from "/page/statistics.js";
-import { moment, percent, span } from "/page/times.js";
+import { stepBars, stepsCard } from "/page/steps.js";
+import { percent } from "/page/times.js";
 import { Words } from "/page/words.js";
 
 const FORMATS = { text: "txt", json: "json", srt: "srt", vtt: "vtt", csv: "csv", ctm: "ctm", rttm: "rttm", markdown: "md", textgrid: "TextGrid" };
@@ -22,26 +23,29 @@ export async function showJob(view, id, signal) {
     return "Not found";
   }
   const state = h("p", { class: "faint" });
+  const steps = stepBars(job);
   const actions = h("div", { class: "row" });
   const body = h("div", {});
   const again = (gone) => (gone ? (location.hash = "#/") : window.dispatchEvent(new HashChangeEvent("hashchange")));
   view.append(
-    h("section", { class: "card", "aria-label": "Job" }, h("div", { class: "row" }, h("h1", {}, job.file_name), h("span", { class: "spring" }), actions), state),
+    h("section", { class: "card", "aria-label": "Job" }, h("div", { class: "row" }, h("h1", {}, job.file_name), h("span", { class: "spring" }), actions), state, steps.element),
     body,
   );
   const showState = () => {
     state.textContent = summary(job);
+    steps.element.hidden = job.status === "completed";
+    steps.show(job);
     actions.replaceChildren(...jobActions(job, again));
   };
   showState();
   if (!isFinal(job)) follow(job, signal, again, (now) => ((job = now), showState()));
   if (job.status === "completed") await showTranscript(body, job, signal);
+  else if (isFinal(job)) body.append(...[stepsCard(job)].filter(Boolean));
   return job.file_name;
 }
 
 function summary(job) {
-  const parts = [job.status, job.duration_s ? span(job.duration_s) : null, moment(job.created_at)];
-  if (!isFinal(job)) parts.push(percent(job.progress));
+  const parts = [job.status, describe(job)];
   if (job.error) parts.push(`${job.error.code}: ${job.error.message}`);
   return [...parts, ...job.tags].filter(Boolean).join(" · ");
 }
@@ -66,7 +70,7 @@ async function showTranscript(body, job, signal, { version = job.version, whole 
   const words = new Words(document, corrections, player);
   player.onTime = (time) => words.light(time);
   player.bar.append(searchBar(words));
-  const side = h("aside", {}, statistics(document), findings(document), redecodeCard(job));
+  const side = h("aside", {}, statistics(document), findings(document), redecodeCard(job), stepsCard(job));
   const transcript = h("section", { class: "card", "aria-label": "Transcript" }, tools(job, version, corrections, { wanted, show }), doubtful(words), corrections.note, words.element);
   if (!document.segments.length) transcript.append(h("p", { class: "empty" }, "No speech was found in this recording."));
   body.replaceChildren(player.element, h("div", { class: "columns" }, transcript, side));

@@ -15,10 +15,11 @@ export class Player {
     this.audio = h("audio", { preload: "metadata" });
     this.play = h("button", { type: "button", class: "main", "aria-label": "Play", onclick: () => this.toggle() }, "▶");
     this.clock = h("span", { class: "clock" });
+    this.note = h("span", { class: "faint small", role: "status" }, "Loading the sound …");
     this.rate = h("select", { "aria-label": "Speed" }, ...RATES.map((rate) => h("option", { value: rate, selected: rate === 1 }, `${rate}×`)));
     this.rate.addEventListener("change", () => (this.audio.playbackRate = Number(this.rate.value)));
     // What is added here stays in sight while the transcript is scrolled.
-    this.bar = h("div", { class: "row" }, this.play, this.clock, this.rate, h("span", { class: "spring" }));
+    this.bar = h("div", { class: "row" }, this.play, this.clock, this.rate, this.note, h("span", { class: "spring" }));
     this.lanes = transcript.channels.map((channel) => new Lane(channel, transcript));
     this.seeker = h(
       "div",
@@ -33,7 +34,9 @@ export class Player {
       this.audio,
     );
     this.listenTo(signal);
-    this.load(job, signal).catch((error) => signal.aborted || toast(`No sound: ${error.message}`));
+    this.load(job, signal)
+      .catch((error) => signal.aborted || toast(`No sound: ${error.message}`))
+      .finally(() => this.note.remove());
     this.show();
   }
 
@@ -77,8 +80,19 @@ export class Player {
   }
 
   toggle() {
-    if (this.audio.paused) this.audio.play().catch((error) => toast(error.message));
+    if (this.audio.paused) this.start();
     else this.audio.pause();
+  }
+
+  start() {
+    // Who pauses before the sound is here has not asked for an error.
+    this.audio.play().catch((error) => error.name === "AbortError" || toast(error.message));
+  }
+
+  /** Let a time, in seconds, be heard. */
+  playFrom(time) {
+    this.seek(time);
+    this.start();
   }
 
   /** Go to a time, in seconds. */

@@ -2,6 +2,7 @@
 
 import { ask, listen } from "/page/api.js";
 import { acting, h, tell, toast, write } from "/page/dom.js";
+import { stepBars } from "/page/steps.js";
 import { audioRate, moment, percent, span } from "/page/times.js";
 import { dropZone } from "/page/uploads.js";
 
@@ -125,9 +126,7 @@ class JobRow {
     this.changed = changed;
     this.chip = h("span", {});
     this.detail = h("span", { class: "faint small" });
-    this.steps = h("div", { class: "steps" });
-    this.bars = job.steps.map((step) => stepBar(step));
-    this.steps.append(...this.bars.map((bar) => bar.element));
+    this.steps = stepBars(job);
     this.why = h("div", { class: "why small", hidden: true });
     this.actions = h("div", { class: "actions" });
     this.element = h(
@@ -135,7 +134,7 @@ class JobRow {
       { class: "job", "data-job": job.id },
       h("div", { class: "row" }, h("span", { class: "name" }, h("a", { href: `#/jobs/${job.id}` }, job.file_name)), this.chip, this.detail),
       this.actions,
-      this.steps,
+      this.steps.element,
       this.why,
     );
   }
@@ -146,28 +145,15 @@ class JobRow {
     this.chip.className = `chip ${job.status}`;
     write(this.chip, job.status);
     write(this.detail, describe(job));
-    this.steps.hidden = job.status === "completed";
-    job.steps.forEach((step, index) => this.bars[index].show(step));
+    this.steps.element.hidden = job.status === "completed";
+    this.steps.show(job);
     this.why.hidden = !job.error;
     write(this.why, job.error ? `${job.error.code}: ${job.error.message}` : "");
   }
 }
 
-function stepBar(step) {
-  const fill = h("b");
-  const bar = h("i", { role: "progressbar", "aria-label": step.name, "aria-valuemin": 0, "aria-valuemax": 100 }, fill);
-  const element = h("div", {}, bar, step.name);
-  const show = (now) => {
-    const share = now.status === "done" ? 1 : now.progress;
-    element.className = `step ${now.status}`;
-    fill.style.width = percent(share).replace(" ", "");
-    bar.setAttribute("aria-valuenow", Math.round(share * 100));
-    bar.setAttribute("aria-valuetext", now.status);
-  };
-  return { element, show };
-}
-
-function describe(job) {
+/** How long it is, and when it was made or how far it is. */
+export function describe(job) {
   const parts = [job.duration_s ? span(job.duration_s) : null, isFinal(job) ? moment(job.created_at) : percent(job.progress)];
   if (job.queue_position) parts.push(`no. ${job.queue_position} in the queue`);
   if (!isFinal(job) && job.eta_s !== null) parts.push(`done in about ${span(job.eta_s)}`);

@@ -43,7 +43,7 @@ function figures(found) {
 function bars(title, rows, voices) {
   const cells = rows.flatMap(([name, share, value]) => [
     h("span", { class: voices.has(name) ? `voice-${voices.get(name) % 4}` : "faint" }, name),
-    h("meter", { min: 0, max: 1, value: Math.min(1, share), "aria-label": `${title}: ${name}, ${value}` }),
+    h("meter", { class: voices.has(name) ? `voice-${voices.get(name) % 4}` : "faint", min: 0, max: 1, value: Math.min(1, share), "aria-label": `${title}: ${name}, ${value}` }),
     h("span", { class: "value" }, value),
   ]);
   return h("div", {}, h("h3", { class: "small" }, title), h("div", { class: "bars" }, ...cells));

@@ -15,6 +15,9 @@ export function span(seconds) {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
+/** 0.0532 → "0.05 s", 7.66 → "7.7 s", 75.4 → "75 s". */
+export const precise = (seconds) => (seconds < 1 ? `${seconds.toFixed(2)} s` : seconds < 10 ? `${seconds.toFixed(1)} s` : span(seconds));
+
 /** 7.66 → "7.7 s of audio a second". */
 export const audioRate = (rate) => (rate < 0.05 ? "–" : `${rate.toFixed(1)} s of audio a second`);
 

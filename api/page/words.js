@@ -132,8 +132,10 @@ export class Words {
 
   clicked(event) {
     if (!event.target.dataset.word) return;
+    // Who marks text with the mouse wants to copy it.
+    if (!getSelection().isCollapsed) return;
     const [index, position] = this.placeOf(event.target);
-    this.player.seek(this.segments[index].words[position].start_s);
+    this.player.playFrom(this.segments[index].words[position].start_s);
     this.move(index, position);
   }
 
@@ -147,7 +149,7 @@ export class Words {
       ArrowUp: () => this.move(index - 1, 0),
       ArrowRight: () => this.move(index, cursor + 1),
       ArrowLeft: () => this.move(index, cursor - 1),
-      Enter: () => this.player.seek(this.segments[index].words[cursor].start_s),
+      Enter: () => this.player.playFrom(this.segments[index].words[cursor].start_s),
       F2: () => this.edit(index, cursor),
       e: () => this.edit(index, cursor),
     };
@@ -175,6 +177,7 @@ export class Words {
   /** Correct a word in place: Enter keeps it, Escape leaves it, nothing strikes it out. */
   edit(index, position) {
     if (this.corrections.areShut) return;
+    this.player.audio.pause();
     const kept = this.open(index);
     const element = kept.words[position];
     const heard = this.segments[index].words[position].text;
@@ -186,7 +189,8 @@ export class Words {
       input.replaceWith(element);
       kept.row.focus({ preventScroll: true });
       if (keep) await this.corrections.put(index, position, input.value.trim(), heard);
-      this.dress(index, position);
+      // All of them: somebody else may have corrected more meanwhile.
+      this.redress();
     };
     input.addEventListener("keydown", (event) => {
       event.stopPropagation();

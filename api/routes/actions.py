@@ -38,6 +38,7 @@ _DECODE_BODY: dict[str, Any] = {
         HTTPStatus.NOT_FOUND,
         HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.CONFLICT,
+        HTTPStatus.GONE,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     ),
@@ -67,7 +68,7 @@ async def delete_job(job_id: JobId, caller: Writer) -> Deleted:
 @router.get(
     "/v1/jobs/{job_id}/preflight",
     summary="Read the report on the recording",
-    responses=refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    responses=refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE),
 )
 async def get_preflight(job_id: JobId, caller: Reader) -> dict[str, Any]:
     """What was found out about the sound: levels, clipping, noise, silence, channels that are copies.

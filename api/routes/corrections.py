@@ -17,6 +17,9 @@ from workers.jobs.corrections import Correction, Corrections
 router = APIRouter(tags=["corrections"])
 
 
+_RESPONSES = refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE)
+
+
 class CorrectionIn(BaseModel):
     """A word as it should be."""
 
@@ -52,7 +55,7 @@ class CorrectionsOut(BaseModel):
     word_error_rate: float = Field(description="Of the machine, as far as people have corrected it.")
 
 
-@router.get("/v1/jobs/{job_id}/corrections", summary="Read corrections", responses=refusals(HTTPStatus.NOT_FOUND))
+@router.get("/v1/jobs/{job_id}/corrections", summary="Read corrections", responses=_RESPONSES)
 async def get_corrections(job_id: JobId, caller: Listener) -> CorrectionsOut:
     """What stands in place of what the machine wrote."""
     overlay = await caller.services.read(caller.jobs.corrections, job_id)
@@ -62,7 +65,7 @@ async def get_corrections(job_id: JobId, caller: Listener) -> CorrectionsOut:
 @router.put(
     "/v1/jobs/{job_id}/corrections",
     summary="Correct words",
-    responses=refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    responses=_RESPONSES | refusals(HTTPStatus.BAD_REQUEST),
 )
 async def put_corrections(job_id: JobId, wanted: CorrectionsIn, caller: Corrector) -> CorrectionsOut:
     """Add a revision. When somebody else was quicker, nothing is changed and the answer is 409."""

@@ -24,8 +24,12 @@ LastEventId = Annotated[
 EVENT_STREAM = "text/event-stream"
 _HEARTBEAT_S = 15.0
 _RECONNECT_MS = 2000
+_EXAMPLE = 'id: 17\nevent: job.queued\ndata: {"id": 17, "job_id": "6f1c1f6e-3a57-4e0e-8d7e-1f2d3c4b5a69", ...}\n\n'
 _STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Events, until the stream ends.", "content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
+    200: {
+        "description": "Events, until the stream ends; `data` of one is an `EventOut`.",
+        "content": {EVENT_STREAM: {"example": _EXAMPLE}},
+    }
 }
 
 

@@ -76,7 +76,7 @@ async def cancel_job(job_id: JobId, caller: Writer) -> Job:
     "/v1/jobs/{job_id}/retry",
     summary="Run a job again",
     status_code=HTTPStatus.ACCEPTED,
-    responses=refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    responses=refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE),
 )
 async def retry_job(
     job_id: JobId,

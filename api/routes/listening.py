@@ -19,7 +19,7 @@ from workers.views import silenced
 
 router = APIRouter(tags=["recordings"])
 
-_RESPONSES = refusals(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+_RESPONSES = refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE)
 _WAV: dict[int | str, dict[str, Any]] = {
     200: {"description": "16-bit PCM; ranges of it can be asked for.", "content": {"audio/wav": {}}}
 }
@@ -41,7 +41,7 @@ async def get_playback(job_id: JobId, request: Request, caller: Listener) -> Fil
     "/v1/jobs/{job_id}/audio/redacted",
     summary="Hear the recording without what is redacted",
     response_class=FileResponse,
-    responses=refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY) | _WAV,
+    responses=_RESPONSES | _WAV,
 )
 async def get_redacted_audio(job_id: JobId, request: Request, caller: Reader) -> FileResponse:
     """A WAV file with a tone where something sensitive is said.

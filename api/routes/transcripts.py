@@ -32,7 +32,7 @@ MEDIA_TYPES: dict[OutputFormat, str] = {
     "markdown": "text/markdown; charset=utf-8",
     "textgrid": "text/x-textgrid; charset=utf-8",
 }
-_RESPONSES = refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.NOT_ACCEPTABLE) | {
+_RESPONSES = refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.NOT_ACCEPTABLE) | {
     200: {
         "description": "The transcript; `ETag` changes when it does.",
         "content": {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in MEDIA_TYPES.values()}

@@ -128,7 +128,7 @@ class DeliveryOut(BaseModel):
     "/v1/webhooks",
     summary="Add an endpoint",
     status_code=HTTPStatus.CREATED,
-    responses=refusals(HTTPStatus.CONFLICT),
+    responses=refusals(HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT),
 )
 async def add_endpoint(wanted: EndpointIn, caller: Admin) -> EndpointWithSecret:
     """Events of the tenant's jobs go to `url` from now on, signed with `secret` as Standard Webhooks 1.0.0."""

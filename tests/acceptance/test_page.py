@@ -3,29 +3,34 @@
 Screenshots are kept in `build/screenshots/`.
 """
 
-import shutil
 import subprocess
-import time
 from collections.abc import Iterator
-from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import soundfile
 import soxr
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.acceptance.conftest import DEMO_CALL, ROOT, Program, program_of
+from pipeline.render import OutputFormat
+from pipeline.stages import STEPS
+from tests.acceptance.browser import (
+    CHROMIUM,
+    DRAWN,
+    LONG,
+    QUIET,
+    SCROLL,
+    check_is_accessible,
+    drop,
+    pause,
+    position_s,
+    shoot,
+    until,
+)
+from tests.acceptance.conftest import DEMO_CALL, Program, program_of
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-SCREENSHOTS = ROOT / "build" / "screenshots"
-# Without these a browser asks its maker's hosts for this and that.
-QUIET = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-    "--autoplay-policy=no-user-gesture-required",
-]
 DONE_MS = 150_000
 
 needs_axe = pytest.mark.skipif(find_spec("axe_playwright_python") is None, reason="axe-playwright-python is missing")
@@ -72,38 +77,12 @@ def errors(page: Page) -> list[str]:
     return found
 
 
-def shoot(page: Page, name: str) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
-
-
-def position_s(page: Page) -> float:
-    return float(page.evaluate("document.querySelector('audio').currentTime"))
-
-
-def until(page: Page, expression: str, timeout_s: float = 30) -> None:
-    """Playwright's own way evaluates text in the page, which the page's policy forbids."""
-    deadline = time.monotonic() + timeout_s
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, expression
-        page.wait_for_timeout(50)
-
-
-def check_is_accessible(page: Page) -> None:
-    """axe-core finds nothing that is serious, by daylight and in the dark."""
-    page.evaluate(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text() + ";0")
-    for scheme in ("dark", "light"):
-        page.emulate_media(color_scheme=scheme)
-        found = page.evaluate("axe.run().then((result) => result.violations.map((each) => [each.impact, each.help]))")
-        assert [what for impact, what in found if impact in {"serious", "critical"}] == []
-
-
 def test_a_call_is_dropped_and_its_steps_are_watched_until_it_is_done(
     page: Page, errors: list[str], short_call: Path
 ) -> None:
     page.goto("/")
     page.fill("#roles", "agent, customer")
-    _drop(page, short_call)
+    drop(page, short_call)
     job = page.locator("li.job")
     expect(job).to_have_count(1)
     expect(job.locator(".name")).to_have_text(short_call.name)
@@ -112,19 +91,6 @@ def test_a_call_is_dropped_and_its_steps_are_watched_until_it_is_done(
     expect(job.locator(".chip")).to_have_text("completed", timeout=DONE_MS)
     expect(page.locator(".figures")).to_contain_text("s of audio a second")
     assert errors == []
-
-
-def _drop(page: Page, path: Path) -> None:
-    """Drop a file from outside, as a desktop does."""
-    transfer = page.evaluate_handle(
-        """([bytes, name]) => {
-            const dropped = new DataTransfer();
-            dropped.items.add(new File([new Uint8Array(bytes)], name, { type: "audio/wav" }));
-            return dropped;
-        }""",
-        [list(path.read_bytes()), path.name],
-    )
-    page.dispatch_event("section.drop", "drop", {"dataTransfer": transfer})
 
 
 @needs_axe
@@ -138,49 +104,53 @@ def test_its_transcript_says_who_spoke_and_has_a_waveform_for_each(page: Page, e
     assert {each.strip() for each in page.locator(".segment .who").all_inner_texts()} == {"agent", "customer"}
     expect(page.locator("canvas.wave")).to_have_count(2)
     until(page, "document.querySelector('audio').duration > 7")
-    assert page.evaluate(_DRAWN) > 100
+    assert page.evaluate(DRAWN) > 100
     shoot(page, "transcript")
     assert errors == []
-
-
-# How many columns of the first waveform are drawn in, beside the line in the middle.
-_DRAWN = """() => {
-    const canvas = document.querySelector("canvas.wave");
-    const row = canvas.getContext("2d").getImageData(0, Math.round(canvas.height * 0.4), canvas.width, 1).data;
-    return row.filter((value, index) => index % 4 === 3 && value > 60).length;
-}"""
 
 
 @needs_axe
 def test_everybody_can_use_the_transcript(page: Page) -> None:
     page.locator(".segment").first.locator(".word").first.click()
+    pause(page)
     check_is_accessible(page)
 
 
-def test_a_click_on_a_word_goes_there_and_what_is_spoken_is_lit(page: Page) -> None:
+def test_a_click_on_a_word_lets_it_be_heard_and_what_is_spoken_is_lit(page: Page) -> None:
     word = page.locator(".segment").nth(1).locator(".word").nth(1)
     word.click()
     start_s = position_s(page)
     assert start_s > 1
     expect(word).to_have_class("word lit cursor")
-    page.click("button[aria-label=Play]")
     until(page, f"document.querySelector('audio').currentTime > {start_s + 0.5}")
     expect(word).not_to_have_class("word lit cursor")
-    page.click("button[aria-label=Pause]")
+    pause(page)
 
 
 def test_the_keyboard_reaches_words_and_plays(page: Page) -> None:
     first = page.locator(".segment").first
     first.locator(".word").first.click()
+    pause(page)
+    first.focus()
     page.keyboard.press("ArrowRight")
     expect(first.locator(".word").nth(1)).to_have_class("word cursor")
     expect(page.locator("#told")).to_contain_text("% sure")
     page.keyboard.press("Enter")
+    until(page, "!document.querySelector('audio').paused")
     assert position_s(page) > 0
+    page.keyboard.press("Space")
+    until(page, "document.querySelector('audio').paused")
     page.keyboard.press("Space")
     until(page, "!document.querySelector('audio').paused")
     page.keyboard.press("Space")
     until(page, "document.querySelector('audio').paused")
+
+
+def test_the_page_says_how_long_each_step_waited_and_ran(page: Page) -> None:
+    rows = page.locator("section[aria-label=Steps] tbody tr")
+    expect(rows).to_have_count(5)
+    assert [text.split()[0] for text in rows.all_inner_texts()] == list(STEPS)
+    assert all(text.count(" s") == 2 for text in rows.all_inner_texts())
 
 
 def test_a_search_finds_words_and_goes_to_them(page: Page) -> None:
@@ -215,12 +185,17 @@ def test_a_word_is_corrected_and_stays_so_when_the_page_is_loaded_again(page: Pa
     assert errors == []
 
 
-def test_the_transcript_is_saved_as_it_was_corrected(page: Page) -> None:
-    page.select_option("select[aria-label=Format]", "srt")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download").click()
-    assert download.value.suggested_filename == "short.srt"
-    assert "Kane" in download.value.path().read_text()
+def test_the_transcript_is_saved_in_every_format_as_it_was_corrected(page: Page) -> None:
+    formats = page.locator("select[aria-label=Format] option").all_inner_texts()
+    assert set(formats) == set(get_args(OutputFormat))
+    for name in formats:
+        page.select_option("select[aria-label=Format]", name)
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download").click()
+        assert download.value.suggested_filename.startswith("short.")
+        text = download.value.path().read_text()
+        # RTTM says who spoke when, and not what.
+        assert "SPEAKER" in text if name == "rttm" else "Kane" in text, name
 
 
 def test_decoded_again_it_has_another_version_and_the_first_can_still_be_read(page: Page, errors: list[str]) -> None:
@@ -244,45 +219,13 @@ def test_it_is_as_clear_in_the_dark(page: Page) -> None:
 
 def test_a_transcript_of_5000_segments_is_shown_and_lit_at_once(page: Page, errors: list[str]) -> None:
     page.goto("/")
-    took_ms = page.evaluate(_LONG)
+    took_ms = page.evaluate(LONG)
     assert took_ms["words"] < 5000 * 10, "only what is near the screen has elements for its words"
     # The machine of a test is slow and busy: what matters is that a frame does not wait for all words.
     assert took_ms["light"] < 100
     # Idle it is 17, as fast as the screen is drawn.
-    assert page.evaluate(_SCROLL) < 60
+    assert page.evaluate(SCROLL) < 60
     assert errors == []
-
-
-# Built with the page's own modules from a transcript that is made here.
-_LONG = """async () => {
-    const { Words } = await import("/page/words.js");
-    const word = (at, n) => ({ text: `word${n}`, start_s: at + n * 0.2, end_s: at + n * 0.2 + 0.15, confidence: 0.9 });
-    const segments = Array.from({ length: 5000 }, (_, index) => ({
-        channel: index % 2, role: null, start_s: index * 3, end_s: index * 3 + 2,
-        words: Array.from({ length: 10 }, (_, n) => word(index * 3, n)),
-    }));
-    const player = { audio: { paused: false }, seek() {} };
-    const words = new Words({ segments }, { text: () => undefined }, player);
-    document.getElementById("view").replaceChildren(words.element);
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const before = performance.now();
-    for (let at = 0; at < 15000; at += 150) words.light(at + 0.25);
-    const light = (performance.now() - before) / 100;
-    return { words: document.querySelectorAll(".word").length, light };
-}"""
-
-
-# The middle one of the times from frame to frame, in ms, while half a screen passes in each.
-_SCROLL = """async () => {
-    const times = [];
-    for (let frame = 0, before = null; frame < 60; frame += 1) {
-        const now = await new Promise(requestAnimationFrame);
-        if (before !== null) times.push(now - before);
-        before = now;
-        scrollBy(0, 400);
-    }
-    return times.sort((a, b) => a - b)[Math.floor(times.length / 2)];
-}"""
 
 
 def test_what_the_microphone_hears_becomes_a_transcript(page: Page, errors: list[str]) -> None:
@@ -294,6 +237,36 @@ def test_what_the_microphone_hears_becomes_a_transcript(page: Page, errors: list
     expect(recorded.locator(".chip")).to_have_text("completed", timeout=DONE_MS)
     recorded.locator(".name a").click()
     expect(page.locator(".segments")).to_contain_text("calling")
+    assert errors == []
+
+
+def test_it_fits_the_screen_of_a_phone(page: Page, errors: list[str]) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto("/")
+    expect(page.locator("li.job").first).to_be_visible()
+    shoot(page, "phone-queue")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.locator("li.job .name a").last.click()
+    expect(page.locator(".segment").first).to_be_visible()
+    shoot(page, "phone")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert errors == []
+
+
+def test_a_job_is_stopped_and_run_again(page: Page, errors: list[str]) -> None:
+    page.goto("/")
+    page.set_input_files("input[type=file]", DEMO_CALL)
+    name = DEMO_CALL.name
+    page.get_by_role("button", name=f"Cancel {name}").click()
+    job = page.locator("li.job", has_text=name)
+    expect(job.locator(".chip")).to_have_text("canceled")
+    page.get_by_role("button", name=f"Retry {name}").click()
+    page.get_by_role("button", name=f"Cancel {name}").click()
+    expect(job.locator(".chip")).to_have_text("canceled")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name=f"Delete {name}").click()
+    expect(job).to_have_count(0)
     assert errors == []
 
 

@@ -108,12 +108,21 @@ def http(door: Door) -> Iterator[httpx2.Client]:
 @pytest.fixture
 def colleague(door: Door) -> Iterator[None]:
     """Someone who ends every step of every job; recordings that begin with `bad` are refused."""
+    with at_work(door.client):
+        yield
+
+
+@contextmanager
+def at_work(client: Client) -> Iterator[None]:
+    """The same at another door."""
     stop = threading.Event()
-    thread = threading.Thread(target=_work, args=(door.client, stop))
+    thread = threading.Thread(target=_work, args=(client, stop))
     thread.start()
-    yield
-    stop.set()
-    thread.join()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _work(client: Client, stop: threading.Event) -> None:

@@ -75,6 +75,9 @@ def test_a_deleted_job_has_nothing_left_and_a_receipt(door: Door, http: httpx2.C
     assert http.get(f"/v1/jobs/{job_id}").json()["status"] == "canceled"
     assert http.get("/v1/jobs").json()["jobs"] == []
     assert http.delete(f"/v1/jobs/{job_id}").json() == deleted.json()
+    for method, path in (("GET", "transcript"), ("GET", "playback"), ("POST", "retry")):
+        answer = http.request(method, f"/v1/jobs/{job_id}/{path}")
+        assert (answer.status_code, answer.json()["code"]) in {(410, "JOB_DELETED"), (410, "RECORDING_GONE")}, path
 
 
 def test_the_recording_is_heard_whole_or_in_parts(door: Door, http: httpx2.Client) -> None:

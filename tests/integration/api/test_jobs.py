@@ -246,3 +246,10 @@ def test_the_queue_tells_what_waits_and_how_fast_it_goes(door: Door, http: httpx
     told = http.get("/v1/queue").json()
     assert (told["queued"], told["running"]) == (1, 0)
     assert told["audio_s_per_s"] > 0
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs?stauts=failed", "/v1/streams?cursor=1", "/v1/usage?tenant=north"])
+def test_a_parameter_that_is_misspelt_is_refused_and_not_passed_over(http: httpx2.Client, path: str) -> None:
+    answer = http.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
+    assert path.partition("?")[2].partition("=")[0] in answer.json()["detail"]

@@ -72,7 +72,7 @@ def test_what_can_not_be_decoded_is_not_played_and_the_code_says_why(door: Door)
     job = door.submit(content=b"no recording at all")
     with door.http() as http:
         answer = http.get(f"/v1/jobs/{job['id']}/playback")
-    assert (answer.status_code, answer.json()["code"]) == (422, "NOT_PLAYABLE")
+    assert (answer.status_code, answer.json()["code"]) == (409, "NOT_PLAYABLE")
     assert "UNRECOGNISED_FORMAT" in answer.json()["detail"]
 
 
