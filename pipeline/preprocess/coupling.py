@@ -119,11 +119,15 @@ def _fit(track: Track, source: Track, places: Sequence[int]) -> _Fit:
     energy = 0.0
     for place in places:
         samples, other = (window * each.read(place, place + STRETCH) for each in (track, source))
+        own = float(samples @ samples)
+        if own == 0:
+            # Digital silence, into which a filter of the loudness still rang; it can't count as much as the others.
+            continue
         # All count alike, so that seconds in which both speak do not drown those that tell the leak.
-        weight = 1 / max(float(samples @ samples), float(np.finfo(np.float64).tiny))
+        weight = 1 / own
         spectrum = np.fft.rfft(other, _SIZE)
         power += weight * np.abs(spectrum) ** 2
         cross += weight * np.fft.rfft(samples, _SIZE) * spectrum.conj()
-        energy += weight * float(samples @ samples)
+        energy += 1
     by_lag = np.roll(np.fft.irfft(cross, _SIZE), MOST_DELAY)[:lags]
     return _Fit(np.fft.irfft(power, _SIZE)[:lags], by_lag, energy)

@@ -67,6 +67,13 @@ def test_channels_without_a_leak_stay_as_they_are() -> None:
     assert not any(isinstance(track, Decoupled) for track in freed(call()))
 
 
+def test_a_channel_that_is_digitally_silent_while_the_other_speaks_stays_as_it_is() -> None:
+    samples = call().copy()
+    loudest = np.convolve(np.abs(samples[:, 1]), np.ones(SAMPLE_RATE_HZ), "same") > 0.005 * SAMPLE_RATE_HZ
+    samples[loudest, 0] = 0
+    assert not any(isinstance(track, Decoupled) for track in freed(samples))
+
+
 def test_a_recording_that_is_too_short_to_tell_stays_as_it_is() -> None:
     leaking = (call() + leak(-20))[: 7 * SAMPLE_RATE_HZ]
     assert not any(isinstance(track, Decoupled) for track in freed(leaking))
