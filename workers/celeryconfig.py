@@ -31,6 +31,8 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         **_broker(settings.broker),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # A broker that is full, or can't write, refuses even to hand out messages; all workers would die of it at once.
+        "broker_channel_error_retry": True,
         "broker_transport_options": _transport_options(settings),
         "imports": tuple(f"workers.tasks.{queue}" for queue in QUEUES),
         "task_queues": [Queue(queue) for queue in QUEUES],

@@ -4,10 +4,13 @@ Such an object holds no connection: it takes one out of its pool for each comman
 costs about as much time as the command itself.
 """
 
+import logging
 from typing import Any
 
 from kombu.transport.redis import Channel, Transport
 from redis import Redis
+
+logger = logging.getLogger(__name__)
 
 
 class _SparingChannel(Channel):  # type: ignore[misc]  # kombu carries no types
@@ -21,6 +24,14 @@ class _SparingChannel(Channel):  # type: ignore[misc]  # kombu carries no types
         if self._made is None or self._made.connection_pool is not self.pool:
             self._made = super()._create_client()
         return self._made
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)
+        except (ValueError, LookupError, TypeError):
+            # Out of the queue and no message at all: whoever put it there should not end every worker of that queue.
+            logger.exception("message.unreadable")
+            return True
 
 
 class SparingTransport(Transport):  # type: ignore[misc]

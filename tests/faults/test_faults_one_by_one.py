@@ -46,6 +46,34 @@ def test_jobs_of_before_and_after_end_as_if_nothing_had_been(shared: Scene, faul
     assert verdict.completed == len(shared.taken)
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "garbage_messages",
+        "flush_broker",
+        "cut_connections",
+        "kill_broker",
+        "black_hole",
+        "starve_broker",
+        "fill_broker_disk",
+        "crash_postgres",
+        "end_backends",
+        "crowd_postgres",
+    ],
+)
+def test_no_process_ends_over_what_is_done_to_a_server(shared: Scene, fault: str) -> None:
+    shared.settle(shared.hand_in(1))
+    processes = shared.cluster.processes.wanted
+    started = [(each.name, each.starts) for each in processes]
+    nemesis = shared.nemesis(seed=1)
+    nemesis.run(0.1, only=(fault,))
+    # It takes them a while to fall over, if they do.
+    time.sleep(2.0)
+    shared.settle(shared.hand_in(1))
+    assert [(each.name, each.starts) for each in processes] == started
+    assert shared.verdict().is_clean
+
+
 def away(shared: Scene, server: str) -> tuple[Callable[[], None], Callable[[], None]]:
     """How to take a server away and how to bring it back."""
     broker, proxy = shared.cluster.broker, shared.cluster.proxy
