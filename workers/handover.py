@@ -91,10 +91,11 @@ def _end_when_told(heard: int, runtime: Callable[[], Runtime]) -> None:
 
 
 class Patience:
-    """How long a main process that was told to stop waits for the steps in hand."""
+    """How long a main process that is to stop waits for the steps in hand, before it exits with `status`."""
 
-    def __init__(self, patience_s: float) -> None:
+    def __init__(self, patience_s: float, status: int = 0) -> None:
         self._patience_s = patience_s
+        self._status = status
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="shutdown", daemon=True)
 
@@ -115,7 +116,7 @@ class Patience:
         end_pool()
         # Celery may wait for answers of processes that are gone, or for a broker that is away.
         time.sleep(1.0)
-        os._exit(0)
+        os._exit(self._status)
 
 
 def end_pool(grace_s: float = _GRACE_S) -> None:

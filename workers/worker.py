@@ -8,17 +8,38 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
+from celery.bootsteps import StartStopStep
 from celery.platforms import SecurityWarning
 from celery.utils.nodenames import default_nodename
 
 from pipeline.stages import Step
 from workers import log
 from workers.app import make_app
+from workers.handover import Patience
 from workers.pool import EagerConsumer, WatchfulPool
 from workers.requests import StepRequest
 from workers.settings import Settings
 from workers.settings import settings as environment_settings
+
+
+class Exit(StartStopStep):  # type: ignore[misc]  # Celery carries no types
+    """Lets a worker that meets an error it can't go on after end, so that it is started again.
+
+    Celery would wait without end for processes of its pool that nobody tells to end. What they hold is handed back.
+    """
+
+    requires = ("celery.worker.components:Pool",)
+
+    def close(self, parent: Any) -> None:
+        """The worker begins to stop."""
+        if parent.exitcode:
+            Patience(0.0, int(parent.exitcode)).begin()
+
+    def terminate(self, _parent: Any) -> None:
+        """The worker stops at once."""
+        Patience(0.0, os.EX_SOFTWARE).begin()
 
 
 def serve(settings: Settings, queues: Sequence[str], concurrency: int) -> int:
@@ -34,6 +55,7 @@ def serve(settings: Settings, queues: Sequence[str], concurrency: int) -> int:
     warnings.filterwarnings("ignore", category=SecurityWarning)
     app = make_app(settings)
     app.Task.Request = StepRequest
+    app.steps["worker"].add(Exit)
     # Only what is served is imported, so that CPU workers never load the libraries of acoustic models.
     app.conf.imports = ("workers.signals", "workers.tasks.ping", *(f"workers.tasks.{queue}" for queue in queues))
     infers = Step.INFERENCE in queues

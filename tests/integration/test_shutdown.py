@@ -130,6 +130,37 @@ def test_a_pool_process_that_dies_frees_its_step_at_once_and_what_it_died_of_is_
     assert [event.kind for event in stuck.jobs.events_after(job_id)].count("step.lost") == 1
 
 
+# A worker that takes one message and meets an error that nobody foresaw at the next.
+FALLS_OVER = """
+from workers.settings import settings
+from workers.transport import _SparingChannel
+from workers.worker import serve
+
+read, taken = _SparingChannel._brpop_read, []
+
+def read_one(self, **options):
+    if taken:
+        raise RuntimeError("defect")
+    taken.append(read(self, **options))
+    return taken[0]
+
+_SparingChannel._brpop_read = read_one
+raise SystemExit(serve(settings(), ["preprocess"], 1))
+"""
+
+
+def test_a_worker_that_falls_over_ends_and_hands_back_what_its_pool_holds(stuck: Runtime) -> None:
+    job_id = job_at(stuck, Step.PREPROCESS)
+    with subprocess.Popen([sys.executable, "-c", FALLS_OVER], env=environment_of(stuck.settings), cwd=ROOT) as worker:
+        wait_until(lambda: state_of(stuck, job_id, Step.PREPROCESS) is StepState.RUNNING)
+        stuck.announcer.announce(job_id)
+        # By itself Celery would wait for its pool, in which nobody hears that it should end.
+        assert worker.wait(timeout=60) not in (0, None)
+    assert state_of(stuck, job_id, Step.PREPROCESS) is StepState.READY
+    kinds = [event.kind for event in stuck.jobs.events_after(job_id)]
+    assert (kinds[-1], "step.lost" in kinds) == ("step.returned", False)
+
+
 def test_three_deaths_are_evidence_and_a_release_is_another_chance(
     make_test_runtime: RuntimeMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
