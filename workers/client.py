@@ -210,7 +210,10 @@ class Client:
     def view(self, transcript: Transcript, job_id: str) -> Transcript:
         """`transcript`, of this job or of a session that it is a piece of, redacted where the job asks for it."""
         redaction = self.runtime.jobs.options(job_id).redaction
-        return shown(transcript, redaction, self.settings, self.status(job_id).tenant) if redaction else transcript
+        if redaction is None:
+            return transcript
+        before = self.sessions.said_before(job_id)
+        return shown(transcript, redaction, self.settings, self.status(job_id).tenant, before)
 
     def rendered(
         self,

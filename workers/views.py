@@ -4,30 +4,37 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.options import ENTITIES, RedactionOptions
-from pipeline.values import Span, Transcript
+from pipeline.values import Span, Transcript, Utterance
 from workers.settings import Settings
 
 _KEY_BYTES = 32
 
 
-def shown(transcript: Transcript, redaction: RedactionOptions | None, settings: Settings, tenant: str) -> Transcript:
-    """`transcript`, without what `redaction` takes out of it."""
+def shown(
+    transcript: Transcript,
+    redaction: RedactionOptions | None,
+    settings: Settings,
+    tenant: str,
+    before: Sequence[Utterance] = (),
+) -> Transcript:
+    """`transcript`, without what `redaction` takes out of it; `before` was said before it in the same call."""
     if redaction is None:
         return transcript
     # It comes with all of formatting, models too, which only this needs.
     from pipeline.format.redaction import redacted  # noqa: PLC0415
 
-    return redacted(transcript, redaction, tenant_key(settings, tenant))
+    return redacted(transcript, redaction, tenant_key(settings, tenant), before)
 
 
-def silenced(transcript: Transcript, redaction: RedactionOptions) -> list[Span]:
-    """The stretches of the recording that are not to be heard, in order and apart."""
+def silenced(transcript: Transcript, redaction: RedactionOptions, before: Sequence[Utterance] = ()) -> list[Span]:
+    """The stretches of the recording that are not to be heard, in order and apart; `before` as `shown` has it."""
     from pipeline.format.redaction import sensitive_stretches  # noqa: PLC0415
 
-    return sensitive_stretches(transcript, redaction)
+    return sensitive_stretches(transcript, redaction, before)
 
 
 def at_least_usual(redaction: RedactionOptions | None) -> RedactionOptions:

@@ -59,7 +59,7 @@ def _silenced(caller: Caller, job_id: str) -> list[Span]:
     if not (caller.may_see_all or (asked is not None and asked.audio)):
         raise Forbidden("it takes the scope unredacted, or a job made with redaction.audio")
     redaction = redaction_of(caller, job_id, wanted=True) or RedactionOptions()
-    return silenced(from_json(caller.jobs.document(job_id)), redaction)
+    return silenced(from_json(caller.jobs.document(job_id)), redaction, caller.sessions.said_before(job_id))
 
 
 @router.get("/v1/jobs/{job_id}/waveform", summary="Look at the waveform", responses=_RESPONSES)

@@ -260,4 +260,5 @@ def _rendered(caller: Caller, stream_id: str, chosen: Format, captions: CaptionO
 def _seen(caller: Caller, transcript: Transcript, piece: PieceStatus) -> Transcript:
     """As the caller may see it; what its pieces ask for is the same for all."""
     redaction = redaction_of(caller, piece.job_id, None)
-    return shown(transcript, redaction, caller.services.settings, caller.tenant)
+    before = caller.sessions.said_before(piece.job_id) if redaction else ()
+    return shown(transcript, redaction, caller.services.settings, caller.tenant, before)

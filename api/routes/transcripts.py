@@ -95,7 +95,8 @@ def _view(caller: Caller, job_id: str, wanted: TranscriptQuery, redaction: Redac
     if wanted.corrected:
         overlay = caller.jobs.corrections(job_id, wanted.version)
         transcript = corrected(transcript, {(each.segment, each.position): each.text or "" for each in overlay.words})
-    return shown(transcript, redaction, caller.services.settings, caller.tenant)
+    before = caller.sessions.said_before(job_id) if redaction else ()
+    return shown(transcript, redaction, caller.services.settings, caller.tenant, before)
 
 
 def redaction_of(caller: Caller, job_id: str, wanted: bool | None) -> RedactionOptions | None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from pipeline.joining import Part, join
 from pipeline.render import from_json
-from pipeline.values import Transcript
+from pipeline.values import Transcript, Utterance
 from workers.db.base import db_now
 from workers.db.session import Database
 from workers.db.tables import jobs, pieces, sessions, transcripts
@@ -20,6 +20,7 @@ from workers.jobs import create
 from workers.jobs.values import ID, NewJob
 from workers.states import FINAL_JOB_STATES, JobState
 
+_CONTEXT_PIECES = 2
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 
@@ -140,6 +141,19 @@ class Sessions:
         with self.database.read() as connection:
             return _pieces(connection, session_id, after)
 
+    def said_before(self, job_id: str) -> tuple[Utterance, ...]:
+        """What was said in the pieces just before the one that is this job; nothing, where it is no piece of a call.
+
+        A number that is read out over the end of a piece is known by what was asked for in the one before.
+        """
+        with self.database.read() as connection:
+            place = connection.execute(select(pieces).where(pieces.c.job_id == job_id)).first()
+            if place is None:
+                return ()
+            found = _pieces(connection, place.session_id, place.position - 1 - _CONTEXT_PIECES)
+        before = transcript_of([piece for piece in found if piece.position < place.position])
+        return before.utterances if before else ()
+
 
 class TenantSessions:
     """The sessions of one tenant, the only ones that a door can reach; others' do not exist: SessionNotFound."""
@@ -167,6 +181,10 @@ class TenantSessions:
         """The pieces behind position `after`, in order."""
         self.status(session_id)
         return self._sessions.pieces(session_id, after)
+
+    def said_before(self, job_id: str) -> tuple[Utterance, ...]:
+        """See `Sessions.said_before`; the job is one of the tenant's."""
+        return self._sessions.said_before(job_id)
 
     def end(self, session_id: str) -> SessionStatus:
         """No more pieces will come; safe to repeat."""

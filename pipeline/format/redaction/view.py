@@ -29,36 +29,41 @@ _Place = tuple[int, int]
 """The index of an utterance, and of a word in it."""
 
 
-def redacted(transcript: Transcript, redaction: RedactionOptions, key: bytes = b"") -> Transcript:
+def redacted(
+    transcript: Transcript, redaction: RedactionOptions, key: bytes = b"", before: Sequence[Utterance] = ()
+) -> Transcript:
     """`transcript` without its sensitive words; times stay, and nothing of what was said is left in any field.
 
     `key` is the secret of the style `hash`, whose marks are equal where the same was said; without it they could be
-    guessed, as there are few numbers.
+    guessed, as there are few numbers. `before` is what was said before, where this is a piece of a call: a number may
+    have begun there.
     """
-    heard = _heard(transcript)
+    said = (*before, *transcript.utterances)
+    heard = _heard(said)
     found = _found(heard, redaction)
-    marks = {
-        span: _mark(span.entity, _words(span, heard, transcript), redaction.style, key) for span in set(found.values())
-    }
+    marks = {span: _mark(span.entity, _words(span, heard, said), redaction.style, key) for span in set(found.values())}
     utterances = tuple(
         _without(utterance, [found.get((at, index)) for index in range(len(utterance.words))], marks)
-        for at, utterance in enumerate(transcript.utterances)
-    )
+        for at, utterance in enumerate(said)
+    )[len(before) :]
     text = "\n".join(each.text for each in utterances)
     entities = tuple(sorted(set(redaction.entities)))
     # What else was thought of may hold what was left out.
     return replace(transcript, text=text, utterances=utterances, redacted=entities, n_best=())
 
 
-def sensitive_stretches(transcript: Transcript, redaction: RedactionOptions) -> list[Span]:
+def sensitive_stretches(
+    transcript: Transcript, redaction: RedactionOptions, before: Sequence[Utterance] = ()
+) -> list[Span]:
     """The stretches of audio that are not to be heard, on any channel, in order and apart; their channel is who spoke.
 
-    Every channel: a line carries some of each voice to the other.
+    Every channel: a line carries some of each voice to the other. `before` is as `redacted` has it.
     """
-    words = [(at, transcript.utterances[at].words[index]) for at, index in _found(_heard(transcript), redaction)]
+    said = (*before, *transcript.utterances)
+    words = [(said[at], index) for at, index in _found(_heard(said), redaction) if at >= len(before)]
     spans = [
-        Span(transcript.utterances[at].channel, max(0.0, word.start_s - MARGIN_S), word.end_s + MARGIN_S)
-        for at, word in words
+        Span(each.channel, max(0.0, each.words[index].start_s - MARGIN_S), each.words[index].end_s + MARGIN_S)
+        for each, index in words
     ]
     joined: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.start_s, span.channel)):
@@ -75,16 +80,16 @@ def _found(heard: Sequence[tuple[_Place, Said]], redaction: RedactionOptions) ->
     return {heard[index][0]: span for span in spans for index in span.indices}
 
 
-def _heard(transcript: Transcript) -> list[tuple[_Place, Said]]:
+def _heard(utterances: Sequence[Utterance]) -> list[tuple[_Place, Said]]:
     """All words in order with their places, those of another form as they were spoken, one by one.
 
     Three digits of a longer number may have been written as the time of day, and what was replaced says nothing at all.
     """
-    words = [word for utterance in transcript.utterances for word in utterance.words]
+    words = [word for utterance in utterances for word in utterance.words]
     has_case = any(word.text[:1].isupper() for word in words if word.kind != REPLACED)
     return [
         ((at, index), Said(utterance.channel, text))
-        for at, utterance in enumerate(transcript.utterances)
+        for at, utterance in enumerate(utterances)
         for index, word in enumerate(utterance.words)
         for text in _texts(word, has_case=has_case)
     ]
@@ -98,12 +103,13 @@ def _texts(word: Word, *, has_case: bool) -> Sequence[str]:
     return (spoken + word.text[len(word.text.rstrip(MARKS)) :]).split()
 
 
-def _words(span: SensitiveSpan, heard: Sequence[tuple[_Place, Said]], transcript: Transcript) -> Sequence[Said]:
+def _words(
+    span: SensitiveSpan, heard: Sequence[tuple[_Place, Said]], utterances: Sequence[Utterance]
+) -> Sequence[Said]:
     """The words of a span: of numbers as they were spoken, of anything else as they are written."""
     if span.entity not in _NO_NUMBERS:
         return [heard[index][1] for index in span.indices]
     places = dict.fromkeys(heard[index][0] for index in span.indices)
-    utterances = transcript.utterances
     return [Said(utterances[at].channel, utterances[at].words[index].text) for at, index in places]
 
 

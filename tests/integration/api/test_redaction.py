@@ -2,15 +2,21 @@
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
 import soundfile
 
-from pipeline.options import RedactionOptions, Style
+from pipeline.options import JobOptions, RedactionOptions, Style
 from pipeline.render import OUTPUT_FORMATS
-from tests.integration.api.conftest import TRANSCRIPT, Door, DoorMaker
+from pipeline.stages import STEPS, Step
+from tests.integration.api.conftest import SPOKEN, TRANSCRIPT, WORDS, Door, DoorMaker
+from workers.jobs import ArtifactRef
+from workers.jobs.results import Result
+from workers.jobs.sessions import NewPiece, NewSession
 from workers.states import Scope
 
 READ = frozenset({Scope.READ})
@@ -106,3 +112,37 @@ def test_the_sound_without_the_numbers_takes_the_word_of_the_job_or_the_scope(sh
     with shut.http(shut.key(scopes=READ)) as reader, shut.http(shut.key(scopes=frozenset(Scope))) as all_seeing:
         assert reader.get(path).status_code == 403
         assert all_seeing.get(path).status_code == 200
+
+
+def pieces_of_a_call(door: Door, *halves: tuple[int, int]) -> tuple[str, list[str]]:
+    """A live call whose pieces hold these words of the transcript; its id, and those of the pieces."""
+    jobs = door.client.runtime.jobs
+    session_id = door.client.sessions.open(NewSession(str(uuid4()), "line 7"))
+    made = []
+    for position, (first, end) in enumerate(halves):
+        job_id = str(uuid4())
+        place = NewPiece(session_id, position, position * 2.0, position * 2.0 + 2.0, position * 2.0 + 2.0)
+        door.client.enqueue_piece(place, job_id, b"RIFF", JobOptions(), file_name="call.wav")
+        said = " ".join(word.text for word in WORDS[first:end])
+        transcript = replace(TRANSCRIPT, text=said, utterances=(replace(SPOKEN, text=said, words=WORDS[first:end]),))
+        for step in STEPS:
+            lease = jobs.claim(step, job_id, "colleague")
+            assert lease is not None
+            kept = ArtifactRef(f"{job_id}/{step}.{lease.fence}", "a" * 64, 1)
+            jobs.finish(
+                lease, Result(transcript=transcript) if step is Step.FORMAT else Result(artifact=kept, duration_s=2.0)
+            )
+        made.append(job_id)
+    return session_id, made
+
+
+def test_a_number_that_goes_on_in_the_next_piece_of_a_live_call_is_left_out_there_too(shut: Door) -> None:
+    session_id, (_, second) = pieces_of_a_call(shut, (0, 6), (6, 8))
+    shut.client.sessions.end(session_id)
+    assert json.loads(transcript(shut, second, "", READ)[1])["text"] == "[CARD_NUMBER]"
+    assert "1111" in transcript(shut, second)[1]
+    with shut.http(shut.key(scopes=READ)) as http:
+        events = http.get(f"/v1/streams/{session_id}/events").text
+        whole = http.get(f"/v1/streams/{session_id}/transcript").text
+    assert events.count("event: piece") == 2
+    assert "1111" not in events + whole
