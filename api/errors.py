@@ -150,6 +150,9 @@ _STATUS_OF_CODE = {
     "JOB_FAILED": HTTPStatus.CONFLICT,
     "NOT_ALLOWED_IN_STATE": HTTPStatus.CONFLICT,
     "CORRECTION_CONFLICT": HTTPStatus.CONFLICT,
+    # Not ours is away, but the server at the caller's URL.
+    "FETCH_AWAY": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "FETCH_TIMEOUT": HTTPStatus.UNPROCESSABLE_ENTITY,
     # The recording is what it is: no other request would play it.
     "NOT_PLAYABLE": HTTPStatus.CONFLICT,
     "UNAUTHORIZED": HTTPStatus.UNAUTHORIZED,

@@ -114,7 +114,7 @@ def test_a_call_that_goes_on_for_ever_can_be_ended_and_nobody_else_may_send_it(f
 
 def test_an_address_where_nobody_is_opens_nothing(fetching: Door) -> None:
     refused = pull(fetching, f"http://{ADDRESS}:{free_port()}/line7")
-    assert (refused.status_code, refused.json()["code"]) == (503, "FETCH_AWAY")
+    assert (refused.status_code, refused.json()["code"]) == (422, "FETCH_AWAY")
     assert fetching.client.sessions.recent() == []
 
 
