@@ -11,11 +11,12 @@ from pipeline.stages import STEPS, Step, remaining
 from workers.celeryconfig import DELIVER, TASK_PREFIX, celery_settings, publishing_options, task_name
 from workers.errors import BrokerAway
 from workers.settings import Settings
+from workers.tickets import TicketApp
 
 
 def make_app(settings: Settings) -> Celery:
     """A Celery application for these settings; connects to nothing yet."""
-    app = Celery("voxqueue", set_as_current=False)
+    app = TicketApp("voxqueue", set_as_current=False)
     app.conf.update(celery_settings(settings))
     return app
 

@@ -51,6 +51,7 @@ class Company:
         self._ended: deque[str] = deque(maxlen=_MOST_REMEMBERED)  # jobs whose own message is still to come
         self._awaited: str | None = None
         self._own: Future[bool] | None = None
+        self._own_is_worked = False
         self._look_at = 0.0
         self._threads = ThreadPoolExecutor(_MOST_OPEN, thread_name_prefix="step")
 
@@ -63,6 +64,7 @@ class Company:
         """
         with self._changed:
             self._awaited = job_id
+            self._own_is_worked = False
             self._own = next((running for (each, _), running in self._open.items() if each == job_id), None)
             was_ended = self._was_ended(job_id)
         # A step that is ready now need not wait for the next look.
@@ -76,7 +78,9 @@ class Company:
             time.sleep(_TICK_S)
             is_claimed = self._fill_up(job_id)
         while not wait([own], _TICK_S).done:
-            self._fill_up(job_id)
+            # While its end is written down there is nothing to do but to wait: the next message begins what is ready.
+            if not self._own_is_worked:
+                self._fill_up(job_id)
         return own.result()
 
     def end(self) -> None:
@@ -144,7 +148,10 @@ class Company:
                 while len(self._open) > 1:
                     self._changed.wait(_LOOK_EVERY_S)
                     hold.progress(0.0)
-        return self._work(runtime, hold)
+        result = self._work(runtime, hold)
+        if hold.lease.job_id == self._awaited:
+            self._own_is_worked = True
+        return result
 
     def _announce_next(self, lease: Lease) -> None:
         next_step = following(lease.step)

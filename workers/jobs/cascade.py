@@ -4,7 +4,7 @@ A step is claimed and ended many times a second, and each statement costs its jo
 one statement whose parts change rows; SQLite, where a statement travels nowhere, takes the same parts in turn.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -12,14 +12,16 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Insert,
-    Row,
     ScalarSelect,
     Select,
     Update,
     bindparam,
     func,
+    or_,
     select,
 )
+
+from workers.db.direct import DirectStatement
 
 Value = TypeVar("Value")
 Follow = Callable[[FromClause], Sequence[Insert | Update]]
@@ -39,6 +41,11 @@ def unindexed(column: ColumnElement[Value]) -> ColumnElement[Value]:
     return func.coalesce(column, "")
 
 
+def is_one_of(column: ColumnElement[Value], values: Iterable[Value]) -> ColumnElement[bool]:
+    """Whether the column has one of these values; each is a parameter, where `IN` would be written anew at each run."""
+    return or_(*(column == value for value in values))
+
+
 class Cascade:
     """Statements that are written down once and run often.
 
@@ -51,16 +58,16 @@ class Cascade:
         table: FromClause = first.table
         changed = first.returning(*table.c).cte("changed")
         parts = (part.cte(f"part_{number}") for number, part in enumerate(follow(changed)))
-        self._together = answer(changed).add_cte(*parts)
+        self._together = DirectStatement(answer(changed).add_cte(*parts))
         row = select(table).where(table.c.id == bindparam("changed_id")).subquery("changed")
         self._first = first.returning(table.c.id)
         self._answer = answer(row)
         self._rest: Sequence[Insert | Update] = follow(row)
 
-    def run(self, connection: Connection, values: Mapping[str, object]) -> Row[Any] | None:
-        """What `answer` selects; None when `first` found no row, and nothing was written."""
+    def run(self, connection: Connection, values: Mapping[str, object]) -> Any | None:
+        """The row that `answer` selects; None when `first` found no row, and nothing was written."""
         if connection.dialect.name == "postgresql":
-            return connection.execute(self._together, values).first()
+            return self._together.first(connection, values)
         changed_id = connection.execute(self._first, values).scalar()
         if changed_id is None:
             return None

@@ -27,7 +27,7 @@ from pipeline.options import JobOptions
 from pipeline.stages import STEPS, Step
 from workers.db.base import db_now
 from workers.db.tables import artifacts, attempts, events, jobs, steps
-from workers.jobs.cascade import Cascade, only, unindexed
+from workers.jobs.cascade import Cascade, is_one_of, only, unindexed
 from workers.jobs.values import SOURCE, ArtifactRef, Lease, Policy
 from workers.states import JobState, StepState, sources_of
 
@@ -55,7 +55,8 @@ class Claiming:
     def __call__(self, connection: Connection) -> Lease | None:
         """Take the ready step of this kind that should run next; None when there is none.
 
-        Order: priority, then the tenant with the fewest running steps, then the job that the message named, then age.
+        Order: priority, then the tenant with the fewest running steps, then what was begun before, then the job that the
+        message named, then age.
         """
         wanted, policy = self._wanted, self._policy
         maker = {"input_maker": maker_of_input(wanted.step)}
@@ -109,7 +110,7 @@ def _claiming() -> Cascade:
     now = db_now()
     first = (
         update(steps)
-        .where(steps.c.id == _next_ready(), steps.c.state == StepState.READY.value)
+        .where(steps.c.id == _next_ready(), unindexed(steps.c.state) == StepState.READY.value)
         .values(
             state=StepState.RUNNING.value,
             fence=steps.c.fence + 1,
@@ -134,11 +135,13 @@ def _claimed() -> Select[Any]:
 
 def _next_ready() -> ScalarSelect[int]:
     is_wanted = steps.c.name == bindparam("wanted_step")
+    # Counted once. PostgreSQL would count for each step that waits, and a claim in a long queue would cost the more.
     running = (
         select(steps.c.tenant, func.count().label("running"))
         .where(is_wanted, steps.c.state == StepState.RUNNING.value)
         .group_by(steps.c.tenant)
-        .subquery()
+        .cte("running")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
     )
     return (
         select(steps.c.id)
@@ -147,6 +150,8 @@ def _next_ready() -> ScalarSelect[int]:
         .order_by(
             steps.c.priority.desc(),
             func.coalesce(running.c.running, 0),
+            # Its message, if it comes again, stands behind those of all that came since.
+            (steps.c.fence > 0).desc(),
             (steps.c.job_id == bindparam("wanted_job")).desc(),
             steps.c.ready_at,
         )
@@ -162,7 +167,7 @@ def _write_down(taken: FromClause) -> tuple[Insert | Update, ...]:
         taken.c.id, taken.c.fence, taken.c.worker, taken.c.started_at, case((waited_s > 0, waited_s), else_=0.0)
     )
     event = select(taken.c.job_id, taken.c.started_at, literal("step.started"), taken.c.name)
-    begins = unindexed(jobs.c.state).in_([state.value for state in sources_of(JobState.RUNNING)])
+    begins = is_one_of(unindexed(jobs.c.state), sources_of(JobState.RUNNING))
     return (
         insert(attempts).from_select(["step_id", "fence", "worker", "started_at", "waited_s"], attempt),
         insert(events).from_select(["job_id", "at", "kind", "step"], event),
@@ -199,9 +204,8 @@ def _newest(taken: FromClause, maker: Any) -> ScalarSelect[int]:
     made = artifacts.alias()
     return (
         select(made.c.id)
-        .where(made.c.job_id == taken.c.job_id, made.c.step == maker)
+        .where(made.c.job_id == only(taken.c.job_id), made.c.step == maker)
         .order_by(made.c.fence.desc())
         .limit(1)
-        .correlate(taken)
         .scalar_subquery()
     )

@@ -25,7 +25,7 @@ from pipeline.stages import following
 from workers.db.base import db_now
 from workers.db.tables import artifacts, attempts, events, jobs, steps
 from workers.jobs.batches import is_of_batch, note_job_ended
-from workers.jobs.cascade import Cascade, only, unindexed
+from workers.jobs.cascade import Cascade, is_one_of, only, unindexed
 from workers.jobs.history import close_attempt, record
 from workers.jobs.lease import HELD, fenced, held_by, hold, outcome
 from workers.jobs.outbox import tell_job_ended, wants_to_know
@@ -117,7 +117,7 @@ def _keep_artifact(ended: FromClause) -> Insert:
 
 
 def _make_next_ready(ended: FromClause) -> Update:
-    is_next = (steps.c.job_id == only(ended.c.job_id)) & (steps.c.name == bindparam("next_step"))
+    is_next = (steps.c.job_id == only(ended.c.job_id)) & (unindexed(steps.c.name) == bindparam("next_step"))
     return (
         update(steps)
         .where(is_next, unindexed(steps.c.state) == StepState.BLOCKED.value)
@@ -207,9 +207,7 @@ def end_job(connection: Connection, job_id: str, state: JobState, error: tuple[s
 def _moving(state: JobState) -> Cascade:
     first = (
         update(jobs)
-        .where(
-            jobs.c.id == bindparam("ended_job"), unindexed(jobs.c.state).in_([each.value for each in sources_of(state)])
-        )
+        .where(jobs.c.id == bindparam("ended_job"), is_one_of(unindexed(jobs.c.state), sources_of(state)))
         .values(
             state=state.value,
             ended_at=db_now(),

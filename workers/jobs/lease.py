@@ -5,13 +5,14 @@ from sqlalchemy import Connection, bindparam, select, update
 from workers.db.base import db_now
 from workers.db.tables import attempts, steps
 from workers.errors import Fenced
+from workers.jobs.cascade import unindexed
 from workers.jobs.values import Lease, Policy
 from workers.states import StepState
 
 HELD = (
     steps.c.id == bindparam("held_step"),
     steps.c.fence == bindparam("held_fence"),
-    steps.c.state == StepState.RUNNING.value,
+    unindexed(steps.c.state) == StepState.RUNNING.value,
 )
 """What finds the row of a step by its lease, and nothing once the lease is lost."""
 
