@@ -61,6 +61,24 @@ def music(instrument: str, seconds: float) -> Samples:
     return on_the_line((0.1 * band / band.std()).astype(np.float32))
 
 
+def choir(seconds: float) -> Samples:
+    """Voices that hold one chord with an `ah`: sawtooth waves with vibrato through three formants."""
+    time_s = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
+    sung = np.zeros(len(time_s))
+    for midi in CHORDS[1]:
+        for detune in (-0.004, 0.0, 0.005):
+            hertz = 440 * 2 ** ((midi - 69) / 12) * (1 + detune)
+            swing = 1 + 0.01 * np.sin(2 * np.pi * (5 + 50 * detune) * time_s + midi)
+            sung += 2 * (np.cumsum(hertz * swing) / RATE_HZ % 1) - 1
+    formants = ((730, 1.0), (1090, 0.7), (2440, 0.3))
+    bands = [
+        strength * sosfilt(butter(2, (0.92 * hertz, 1.08 * hertz), "bandpass", fs=RATE_HZ, output="sos"), sung)
+        for hertz, strength in formants
+    ]
+    mixed = np.sum(bands, axis=0)
+    return on_the_line((0.1 * mixed / mixed.std()).astype(np.float32))
+
+
 def agent(start_s: float, seconds: float) -> Samples:
     """The agent of the demo call: speaks from 0.7 to 5.1 s, and is silent from 5.6 to 10."""
     heard, _ = soundfile.read(CALL, int(seconds * RATE_HZ), int(start_s * RATE_HZ), dtype="float32", always_2d=True)

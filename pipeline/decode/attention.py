@@ -65,9 +65,9 @@ class AttentionDecoder:
             yield Alternative(text, self._score(hypothesis))
 
     def _best(self, hypotheses: Sequence[Hypothesis]) -> Hypothesis | None:
-        """The first hypothesis of the highest score; None if there are none or it says nothing."""
+        """The first hypothesis of the highest score; None if there are none, or it says nothing but marks."""
         best = max(hypotheses, key=self._score, default=None)
-        return best if best and best.tokens else None
+        return best if best and any(map(str.isalnum, self._tokenizer.decode(list(best.tokens)))) else None
 
     def _score(self, hypothesis: Hypothesis) -> float:
         if not self._hotwords and self._lm is None:

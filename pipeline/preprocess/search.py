@@ -14,6 +14,7 @@ from pipeline.preprocess.level import gains_so_far
 from pipeline.preprocess.listening import UNIT, detect
 from pipeline.preprocess.loudness import HOP
 from pipeline.preprocess.marks import Listened, listen
+from pipeline.preprocess.onsets import goes_on, heard_again
 from pipeline.preprocess.segments import Stretch, find_speech, runs
 from pipeline.preprocess.spool import Track
 from pipeline.preprocess.tones import is_tone
@@ -74,7 +75,12 @@ class Search:
         own = without_leaks(freed, alone, [*self._tracks[:order], *self._tracks[order + 1 :]])
         listened = listen(track, raw, levels)
         probability = listened.sounds.without(own)
-        speech = [each for each in find_speech(probability, self._options) if self._is_voice(each, track, listened)]
+        likely = find_speech(probability, self._options)
+        speech = [
+            each
+            for each in likely
+            if self._is_voice(each, track, listened) and not self._is_onset(each, likely, alone, order)
+        ]
         leaked = find_speech(np.where(own < GONE * raw, raw, np.float32(0)), self._options)
         return Heard(raw, probability, find_speech(own, self._options), speech, leaked, listened, runs(own < freed))
 
@@ -86,6 +92,12 @@ class Search:
             found.append(detect(detector, samples, gain))
             watch(number / len(gains))
         return np.concatenate(found)
+
+    def _is_onset(self, stretch: Stretch, speech: Sequence[Stretch], track: Track, order: int) -> bool:
+        if not goes_on(stretch, speech, track):
+            return False
+        gain = self._gains[order][stretch[0] * WINDOW // UNIT]
+        return heard_again(stretch, track, gain, self._vad.listen()) < self._options.speech_threshold
 
     @staticmethod
     def _is_voice(stretch: Stretch, track: Track, listened: Listened) -> bool:

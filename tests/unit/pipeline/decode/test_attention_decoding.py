@@ -139,6 +139,11 @@ def test_a_segment_in_which_nothing_was_said_has_no_words(decoder: AttentionDeco
     assert decoder.decode(emissions(*silent)).words == ()
 
 
+@pytest.mark.parametrize("text", [" .", "...", " ♪ ♪", " - ?"])
+def test_marks_without_a_word_are_no_text(decoder: AttentionDecoder, tokenizer: Tokenizer, text: str) -> None:
+    assert decoder.decode(emissions(hypothesis(tokenizer, text))).words == ()
+
+
 def test_the_best_score_wins_and_a_hotword_can_turn_it(
     default_folder: Path, default_spec: ModelSpec, tokenizer: Tokenizer
 ) -> None:
