@@ -155,7 +155,21 @@ def test_a_receiver_that_drops_the_line_behind_its_answer_has_answered(runtime: 
     assert attempt(runtime, ended_job(runtime)).state is DeliveryState.DELIVERED
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/", "http://localhost:{port}/", "https://169.254.169.254/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:{port}/",
+        "http://localhost:{port}/",
+        "https://169.254.169.254/",
+        "https://0x7f.1/",
+        "https://2130706433/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[64:ff9b::7f00:1]/",
+        "https://root@93.184.216.34/",
+        "https://93.184.216.34:6379/",
+        "http://93.184.216.34/",
+    ],
+)
 def test_nothing_is_sent_inside(runtime: Runtime, url: str) -> None:
     with sink("127.0.0.1") as inside:
         runtime.webhooks.add(url.format(port=inside.port))

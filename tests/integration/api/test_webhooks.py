@@ -96,7 +96,25 @@ def test_what_is_anothers_is_unknown_and_a_key_without_the_scope_sees_nothing(ke
         assert weak.get("/v1/webhooks").status_code == 403
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "http://169.254.169.254/", "https://u:p@app.example/"])
+INSIDE = [
+    "file:///etc/passwd",
+    "http://169.254.169.254/",
+    "https://u:p@app.example/",
+    "https://[::ffff:127.0.0.1]/",
+    "https://127.0.0.1/",
+    "https://93.184.216.34:6379/",
+]
+
+
+@pytest.mark.parametrize("url", INSIDE)
+def test_an_endpoint_that_leads_inside_is_refused(keyed: Door, url: str) -> None:
+    with keyed.http(keyed.key(scopes=ADMIN)) as http:
+        answer = http.post("/v1/webhooks", json={"url": url})
+        assert (answer.status_code, answer.json()["code"]) == (422, "URL_NOT_ALLOWED")
+        assert http.get("/v1/webhooks").json() == []
+
+
+@pytest.mark.parametrize("url", INSIDE)
 def test_a_callback_that_leads_inside_is_refused_with_the_job(door: Door, url: str) -> None:
     with door.http() as http:
         answer = http.post("/v1/jobs", files={"file": b"RIFF"}, data={"config": f'{{"callback_url": "{url}"}}'})
