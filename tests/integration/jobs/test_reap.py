@@ -39,6 +39,19 @@ def test_a_step_whose_worker_is_silent_becomes_ready_again(jobs: Jobs, database:
     assert "step.lost" in [event.kind for event in jobs.events_after(job_id)]
 
 
+def test_what_was_lost_goes_before_the_backlog_whose_messages_come_before_its_own(
+    jobs: Jobs, database: Database, claimed: Claim
+) -> None:
+    backlog = [jobs.create(new_job()) for _ in range(2)]
+    lost = jobs.create(new_job())
+    claimed(Step.PREPROCESS, lost)
+    rewrite(database, lost, lease_until=db_now() - 1)
+    # Handed in last, and yet it need not wait for the others.
+    jobs.reap()
+    taken = [jobs.claim(Step.PREPROCESS, named, "worker") for named in (*backlog, lost)]
+    assert [lease.job_id for lease in taken if lease is not None] == [lost, *reversed(backlog)]
+
+
 def test_a_step_past_its_deadline_is_taken_back_though_its_heart_beats(
     jobs: Jobs, database: Database, claimed: Claim
 ) -> None:
