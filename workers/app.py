@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 
-from amqp.exceptions import ChannelError
 from celery import Celery, Signature
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -70,11 +69,9 @@ class Announcer:
             BrokerAway: the broker does not answer.
         """
         try:
-            with self.app.connection_for_write() as connection:
-                return int(connection.default_channel.queue_declare(str(queue), passive=True).message_count)
-        except ChannelError:
-            # Redis knows a queue only while it holds a message, and a flushed one knows none.
-            return 0
+            with self.app.producer_or_acquire() as producer:
+                # All messages of a queue are in one list, see `priority_steps`; there is none while it is empty.
+                return int(producer.channel.client.llen(str(queue)))
         except (OperationalError, RedisError, OSError) as error:
             raise BrokerAway(type(error).__name__) from error
 
