@@ -55,8 +55,8 @@ class Claiming:
     def __call__(self, connection: Connection) -> Lease | None:
         """Take the ready step of this kind that should run next; None when there is none.
 
-        Order: priority, then the tenant with the fewest running steps, then what was begun before, then the job that the
-        message named, then age.
+        Order: priority, then the tenant with the fewest running steps, then what was begun before, then the job that
+        the message named, then age.
         """
         wanted, policy = self._wanted, self._policy
         maker = {"input_maker": maker_of_input(wanted.step)}
