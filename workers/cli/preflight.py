@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -65,7 +65,7 @@ def preflight(  # noqa: PLR0913, PLR0917  # each is an option of the command lin
         assert report is not None
         _print_json(file, report) if as_json else _print_report(file, report)
         if png is not None:
-            write_bytes(png / f"{file.stem}.png" if len(files) > 1 else png, _picture(examined, report, file.name))
+            write_bytes(_place(png, file, files), _picture(examined, report, file.name))
     if worst:
         raise typer.Exit(worst)
 
@@ -94,6 +94,14 @@ def _picture(examined: "Examined", report: Preflight, title: str) -> bytes:
     from pipeline.render.picture import to_png  # noqa: PLC0415  # as above: matplotlib
 
     return to_png(report, [each.levels.peak for each in examined.channels], title)
+
+
+def _place(png: Path, file: Path, files: Sequence[Path]) -> Path:
+    """Where the picture of one of `files` goes: no two into one file."""
+    if len(files) == 1:
+        return png
+    shared = sum(each.stem == file.stem for each in files) > 1
+    return png / f"{files.index(file) + 1}-{file.name}.png" if shared else png / f"{file.stem}.png"
 
 
 def _print_json(file: Path, report: Preflight) -> None:

@@ -58,6 +58,12 @@ def test_a_picture_is_drawn_for_each_recording(noisy: Path, tmp_path: Path) -> N
     twin.write_bytes(noisy.read_bytes())
     assert _run(noisy, twin, "--png", tmp_path / "all").exit_code == 0
     assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["[noisy].png", "other.png"]
+    namesake = tmp_path / "elsewhere" / "other.flac"
+    namesake.parent.mkdir()
+    namesake.write_bytes(noisy.read_bytes())
+    assert _run(noisy, twin, namesake, "--png", tmp_path / "three").exit_code == 0
+    names = sorted(path.name for path in (tmp_path / "three").iterdir())
+    assert names == ["2-other.wav.png", "3-other.flac.png", "[noisy].png"]
 
 
 def test_a_recording_that_cannot_be_read_is_told_and_the_others_are_looked_at(noisy: Path, tmp_path: Path) -> None:
