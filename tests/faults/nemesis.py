@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from pipeline.errors import TransientError
 from pipeline.stages import STEPS
 from tests.faults import garbage
 from tests.faults.cluster import Cluster
@@ -96,15 +97,24 @@ class Nemesis:
             time.sleep(0.05)
 
     def kill_child(self) -> str:
-        worker = self._random.choice(self.cluster.workers)
-        children = worker.family()[1:]
+        children = [(worker, each) for worker in self.cluster.workers for each in worker.family()[1:]]
         if not children:
-            return f"{worker.name} has no child"
-        return self._kill("child", worker, [self._random.choice(children)])
+            return "no worker has one"
+        busy = self._busy()
+        worker, child = self._random.choice([pair for pair in children if pair[1].pid in busy] or children)
+        return self._kill("child", worker, [child])
 
     def kill_main(self) -> str:
-        worker = self._random.choice(self.cluster.workers)
+        workers, busy = self.cluster.workers, self._busy()
+        at_work = [worker for worker in workers if busy & {each.pid for each in worker.family()}]
+        worker = self._random.choice(at_work or workers)
         return self._kill("main", worker, worker.family())
+
+    def _busy(self) -> set[int]:
+        """Processes that hold a step, if the database says so: a kill that hits none proves little."""
+        with suppress(TransientError):
+            return {int(name.rpartition(":")[2]) for name in self.client.runtime.jobs.holders()}
+        return set()
 
     def _kill(self, what: str, worker: Supervised, doomed: list[psutil.Process]) -> str:
         # The children of a main process are tied to it; only the first is killed here.

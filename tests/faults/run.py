@@ -37,7 +37,9 @@ CHAOS: Mapping[str, object] = {
     "max_crashes": 50,
     "max_retries": 9,
     "collect_s": 15,
-    "failpoint": "transaction.after_commit:cut*0.05,transaction.before_commit:cut*0.02,artifact.written:enospc*on",
+    # A tenth of the steps takes a second, so that what is killed is found at work.
+    "failpoint": "transaction.after_commit:cut*0.05,transaction.before_commit:cut*0.02,artifact.written:enospc*on,"
+    "step.body:sleep:1*0.1",
     **told.SETTINGS,
 }
 

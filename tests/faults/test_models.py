@@ -27,7 +27,7 @@ def test_a_model_many_times_slower_than_a_lease_keeps_its_steps_and_callers_are_
     for number in range(MOST_JOBS):
         job_id, _ = door.hand_in(recording(number), f"key-{number}")
         made.taken[job_id] = number
-    refused = door.ask(recording(MOST_JOBS), "one too many")
+    refused = door.ask(recording(MOST_JOBS), "one-too-many")
     assert refused is not None
     assert (refused.status_code, refused.json()["code"]) == (429, "QUOTA_EXCEEDED")
     assert int(refused.headers["retry-after"]) >= 1
@@ -37,7 +37,7 @@ def test_a_model_many_times_slower_than_a_lease_keeps_its_steps_and_callers_are_
     assert verdict.completed == MOST_JOBS
     # Heartbeats held every lease: nothing was done twice.
     assert [made.step(job_id, Step.INFERENCE).attempt for job_id in made.taken] == [1] * MOST_JOBS
-    assert door.hand_in(recording(MOST_JOBS), "one too many")[1] == 1
+    assert door.hand_in(recording(MOST_JOBS), "one-too-many")[1] == 1
 
 
 def test_a_process_whose_device_is_lost_ends_and_the_next_one_runs_the_step(make_scene: MakeScene) -> None:
