@@ -40,20 +40,27 @@ class RateLimiter:
         self.per_min = per_min
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
-    def take(self, caller: str) -> Rate | None:
-        """Count a request of this caller; what it has left.
+    def take(self, caller: str) -> None:
+        """Count a request of this caller.
 
         Raises:
             TooManyRequests: nothing is left.
         """
         if not self.per_min:
-            return None
+            return
         bucket = self._bucket(caller)
-        per_s = self.per_min / _WINDOW_S
         if bucket.tokens < 1:
-            raise TooManyRequests(f"{self.per_min} in a minute", retry_after_s=(1 - bucket.tokens) / per_s)
+            wait_s = (1 - bucket.tokens) * _WINDOW_S / self.per_min
+            raise TooManyRequests(f"{self.per_min} in a minute", retry_after_s=wait_s)
         bucket.tokens -= 1
-        return Rate(self.per_min, int(bucket.tokens), round((self.per_min - bucket.tokens) / per_s))
+
+    def left(self, caller: str) -> dict[str, str]:
+        """What this caller has left, as headers; none without a limit."""
+        if not self.per_min:
+            return {}
+        bucket = self._bucket(caller)
+        reset_s = round((self.per_min - bucket.tokens) * _WINDOW_S / self.per_min)
+        return Rate(self.per_min, int(bucket.tokens), reset_s).headers
 
     def _bucket(self, caller: str) -> _Bucket:
         now = time.monotonic()

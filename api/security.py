@@ -117,8 +117,11 @@ async def _caller(
 ) -> Caller:
     caller = await _known(request, given.credentials if given else None, map(Scope, scopes.scopes))
     if caller.key_id is not None:
-        rate = caller.services.rates.take(caller.key_id)
-        request.state.headers.update(rate.headers if rate else {})
+        rates = caller.services.rates
+        try:
+            rates.take(caller.key_id)
+        finally:
+            request.state.headers.update(rates.left(caller.key_id))
     return caller
 
 

@@ -80,7 +80,12 @@ def submit(  # noqa: PLR0913, PLR0917  # each is an option of the command line
 
 
 def status(job_id: Annotated[str, typer.Argument(metavar="[JOB]")] = "", as_json: AsJson = False) -> None:
-    """Show a job and its steps, or without JOB how many steps are in each state."""
+    """Show a job and its steps, or without JOB how many steps are in each state.
+
+    watch -n 2 voxqueue status JOB
+
+    voxqueue status JOB --json      # each step with attempt, times, worker, error
+    """
     with open_door() as client:
         if job_id:
             job = client.status(job_id)
@@ -101,7 +106,10 @@ def list_jobs(
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List the newest jobs."""
+    """List the newest jobs.
+
+    voxqueue list --status failed --limit 100
+    """
     with open_door() as client:
         jobs = client.recent(state, limit)
     print_json([job_document(job) for job in jobs]) if as_json else print_jobs(jobs)
@@ -133,7 +141,10 @@ def result(  # noqa: PLR0913, PLR0917  # each is an option of the command line
 
 
 def cancel(job_id: JobId, as_json: AsJson = False) -> None:
-    """Cancel a job that has not ended."""
+    """Cancel a job that has not ended; a step that runs is stopped within seconds.
+
+    voxqueue cancel JOB      # and `voxqueue retry JOB` when it is wanted after all
+    """
     with open_door() as client:
         done = client.cancel(job_id)
         job = client.status(job_id)
@@ -145,7 +156,12 @@ def retry(
     from_step: Annotated[Step | None, typer.Option(help="Default: the first step that is not done.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run an ended job again; what its earlier steps made is used again."""
+    """Run an ended job again; what its earlier steps made is used again.
+
+    voxqueue retry JOB                       # after a failure: from the step that failed
+
+    voxqueue retry JOB --from-step decode    # a new version of the transcript, without the model
+    """
     with open_door() as client:
         job = client.retry(job_id, from_step)
     print_json(job_document(job)) if as_json else print(job.state)

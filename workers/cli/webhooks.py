@@ -75,7 +75,10 @@ def rotate(
     overlap: Annotated[float, typer.Option(min=0, help="Hours in which the old secret signs as well.")] = 24.0,
     as_json: AsJson = False,
 ) -> None:
-    """Make a new secret for an endpoint and print it."""
+    """Make a new secret for an endpoint and print it.
+
+    voxqueue webhooks rotate ENDPOINT --overlap 48      # for two days both sign: change receivers over meanwhile
+    """
     with open_door() as client:
         endpoint, made = client.webhooks.rotate(endpoint_id, overlap_s=3600 * overlap)
     _print_secret(endpoint, made, as_json=as_json)
@@ -119,7 +122,10 @@ def deliveries(  # noqa: PLR0913, PLR0917  # each is an option of the command li
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List what was sent, the newest first."""
+    """List what was sent, the newest first; with an id, every attempt at one.
+
+    voxqueue webhooks deliveries --job JOB
+    """
     with open_door() as client:
         webhooks = client.webhooks
         chosen = DeliveryFilter(endpoint_id=endpoint, job_id=job, state=state, limit=limit)

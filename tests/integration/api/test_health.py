@@ -4,12 +4,13 @@ import asyncio
 import math
 from typing import Any
 
+import httpx2
 import pytest
 
 from api import readiness
 from api.readiness import Readiness
 from pipeline.stages import STEPS
-from tests.integration.api.conftest import DoorMaker
+from tests.integration.api.conftest import Door, DoorMaker
 from workers import health
 from workers.health import Answer, QueueHealth
 
@@ -58,3 +59,15 @@ def test_what_was_found_when_somebody_last_asked_is_no_answer_to_who_asks_much_l
         return [*told, (await asked.told())["status"]]
 
     assert asyncio.run(ask()) == ["ok", "ok", "degraded", "unknown"]
+
+
+def test_a_line_a_request_names_no_id_and_tells_patience_from_slowness(
+    door: Door, http: httpx2.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = door.submit()["id"]
+    with caplog.at_level("INFO", "api.headers"):
+        http.get(f"/v1/jobs/{job_id}?wait=0.1")
+        http.get(f"/v1/jobs/{job_id}")
+    told = [vars(record) for record in caplog.records if record.getMessage() == "http.request"]
+    assert [each.get("waits", False) for each in told[-2:]] == [True, False]
+    assert all(job_id not in str(each) for each in told)

@@ -149,6 +149,7 @@ def test_requests_are_counted_and_the_headers_say_what_is_left(open_door: DoorMa
     assert answers[0].headers["RateLimit-Policy"] == '"default";q=5;w=60'
     assert answers[0].headers["RateLimit"] == '"default";r=4;t=12'
     assert answers[5].json()["code"] == "RATE_LIMITED"
+    assert answers[5].headers["RateLimit"].startswith('"default";r=0;t=')
     assert int(answers[5].headers["Retry-After"]) <= 12
     assert ask(door, "GET", "/v1/jobs", second).status_code == 200
 
