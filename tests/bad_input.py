@@ -175,14 +175,41 @@ MADE: Final[dict[str, tuple[int, Callable[[Path], bytes], str]]] = {
 }
 """What FFmpeg or some time has to make, and what comes of it: a code, or `ok` and the warnings."""
 
-ELSEWHERE: Final = {
-    45: "tests/unit/pipeline/preprocess/test_preprocess.py",
-    46: "tests/unit/pipeline/preprocess/test_preprocess.py",
-    49: "tests/unit/pipeline/preprocess/test_preprocess.py",
-    59: "tests/integration/test_steps.py",
-    60: "tests/unit/pipeline/preprocess/test_ingest.py",
-}
-"""Rows that are about more than decoding."""
+_PREPROCESS, _UPLOADS = "unit/pipeline/preprocess/test_preprocess.py", "integration/api/test_uploads.py"
+_SECURITY, _ACTIONS = "integration/api/test_security.py", "integration/api/test_actions.py"
+_GUARD, _HTTP = "unit/workers/outbound/test_guard.py", "unit/workers/outbound/test_http.py"
+
+ELSEWHERE: Final = (
+    (45, _PREPROCESS, "test_less_than_a_tenth_of_a_second_is_too_short"),
+    (46, _PREPROCESS, "test_nobody_speaks_in_noise_and_tones"),
+    (46, _PREPROCESS, "test_a_minute_of_a_line_without_voices_has_no_segments"),
+    (49, _PREPROCESS, "test_inverted_channels_are_reported_and_not_cancelled"),
+    (50, _UPLOADS, "test_a_file_of_exactly_the_limit_is_taken_and_one_byte_more_is_not"),
+    (50, _UPLOADS, "test_an_endless_body_without_a_length_is_refused_while_it_comes"),
+    (50, _UPLOADS, "test_a_length_that_lies_changes_nothing"),
+    (52, _UPLOADS, "test_a_file_name_is_data_and_never_a_path"),
+    (53, _ACTIONS, "test_json_that_is_none_or_asks_for_something_else_is_refused"),
+    (54, _ACTIONS, "test_options_that_can_not_be_are_refused"),
+    (54, _ACTIONS, "test_an_address_that_leads_inside_is_refused"),
+    (55, _GUARD, "test_odd_notations_of_loopback_are_refused_whatever_the_resolver_makes_of_them"),
+    (55, _GUARD, "test_a_name_that_changes_its_mind_is_looked_up_once_and_connected_to_where_it_was_checked"),
+    (55, _HTTP, "test_a_redirect_that_leads_inside_is_refused"),
+    (55, _HTTP, "test_redirects_are_followed_five_times_and_no_more"),
+    (55, _HTTP, "test_a_compressed_body_is_unpacked_and_a_bomb_of_one_is_not"),
+    (55, _HTTP, "test_a_server_that_keeps_one_waiting_is_given_up_in_time"),
+    (56, _SECURITY, "test_the_same_request_with_the_same_key_is_one_job"),
+    (57, _SECURITY, "test_another_tenants_job_is_a_404_with_the_same_body_on_every_route"),
+    (58, _UPLOADS, "test_a_sender_who_dawdles_is_given_up"),
+    (58, _UPLOADS, "test_a_sender_who_leaves_leaves_nothing_behind"),
+    (58, _UPLOADS, "test_a_damaged_form_is_refused_and_nothing_is_kept"),
+    (59, "integration/test_steps.py", "test_an_artifact_that_is_damaged_again_fails_the_job_by_its_code"),
+    (
+        60,
+        "unit/pipeline/preprocess/test_ingest.py",
+        "test_file_that_crashes_its_decoder_is_given_up_after_one_more_try",
+    ),
+)
+"""Rows that are about more than decoding, and the tests of them."""
 
 
 def decode(path: Path) -> str:

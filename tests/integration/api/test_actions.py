@@ -51,6 +51,8 @@ def test_a_job_is_formatted_again_and_redacted_by_who_may_see_all(open_door: Doo
     "body",
     [
         '{"beam_width": 0}',
+        '{"beam_width": 1000000000}',
+        '{"language": "xx"}',
         '{"beam": 1}',
         '{"hotwords": "x"}',
         "[]",
