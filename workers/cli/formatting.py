@@ -24,7 +24,7 @@ def format_words(
 ) -> None:
     """Read raw words on standard input, a line a sentence, and print each line as it is written.
 
-    --json prints {"text", "tokens", "spans": [{"start", "end", "spoken", "written", "kind"}]} a line; a span is the
+    --json prints {"text", "tokens", "spans": [{"start", "end", "spoken", "written", "class"}]} a line; a span is the
     tokens from start up to but without end.
 
         echo "it costs nineteen dollars and ninety nine cents" | voxqueue format --only numbers
@@ -37,5 +37,7 @@ def format_words(
 
 
 def _document(line: FormattedLine) -> str:
-    spans = [asdict(span) for span in line.spans]
+    spans = [
+        {"class" if name == "kind" else name: value for name, value in asdict(span).items()} for span in line.spans
+    ]
     return json.dumps({"text": line.text, "tokens": line.tokens, "spans": spans}, ensure_ascii=False)

@@ -283,7 +283,7 @@ def test_programs_get_the_spans_of_a_line() -> None:
     assert json.loads(ran.output) == {
         "text": "Dial 911.",
         "tokens": ["dial", "nine", "one", "one"],
-        "spans": [{"start": 1, "end": 4, "spoken": "nine one one", "written": "911", "kind": "digits"}],
+        "spans": [{"start": 1, "end": 4, "spoken": "nine one one", "written": "911", "class": "digits"}],
     }
 
 
