@@ -42,7 +42,7 @@ class InDigits:
 
     def write(self, words: Sequence[Word]) -> Sequence[Word]:
         """See `NumberWriter.write`; a number is as sure as its least sure word."""
-        return list(_written(words, number_spans(words)))
+        return in_digits(words, number_spans(words))
 
 
 def number_writer_for(spec: ModelSpec, options: FormatOptions) -> NumberWriter:
@@ -60,6 +60,11 @@ def number_spans(words: Sequence[Word]) -> list[NumberSpan]:
     texts = [_WRITTEN if word.kind else word.text for word in words]
     breaks = {index + 1 for index, text in enumerate(texts) if ends_sentence(text)}
     return find_numbers([text.strip(_PUNCTUATION).lower() for text in texts], breaks)
+
+
+def in_digits(words: Sequence[Word], spans: Sequence[NumberSpan]) -> list[Word]:
+    """`words`, those of each of their `number_spans` as one word that keeps what was spoken."""
+    return list(_written(words, spans))
 
 
 def written_case(text: str, kind: str) -> str:

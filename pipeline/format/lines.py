@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipeline.format.figures import InDigits, number_spans
+from pipeline.format.figures import in_digits, number_spans
 from pipeline.format.fillers import without_fillers
 from pipeline.format.numbers import NumberSpan
 from pipeline.format.profanity import masked
@@ -70,8 +70,7 @@ def format_line(line: str, parts: Collection[Part] = READABLE, options: FormatOp
     tokens = tuple(word.text for word in words)
     numbers = number_spans(words) if Part.NUMBERS in parts else []
     spans = tuple(sorted(_spans(words, numbers), key=lambda span: span.start))
-    if Part.NUMBERS in parts:
-        words = InDigits().write(words)
+    words = in_digits(words, numbers)
     if Part.PUNCTUATION in parts and words:
         words = TaggedSentences(load_tagger()).punctuate(words)
     if options.profanity == "mask":
