@@ -68,7 +68,7 @@ _PRODUCTS = any_of(
 _PRODUCT_NOUN = any_of(
     words(
         "plan drive form printer network player file business company phone tv level account model video sales "
-        "school emissions test visas?"
+        "school emissions test visas? monitor display screen camera resolution"
     ),
 )
 

@@ -18,7 +18,7 @@ from pipeline.format.numbers.lexicon import (
     words,
 )
 from pipeline.format.numbers.ordinals import ORDINAL_VALUES
-from pipeline.format.numbers.quantities import MIXED, QUANTITY, written_quantity
+from pipeline.format.numbers.quantities import MIXED, QUANTITY, written_quantity, written_range
 from pipeline.format.numbers.rule import NumberKind, Rule, rule
 
 _SYMBOLS = {
@@ -95,6 +95,11 @@ def _measure(match: re.Match[str]) -> str:
     return f"{sign}{written_quantity(match['amount'], vulgar=True)} {_symbol(match['unit'])}"
 
 
+def _measures(match: re.Match[str]) -> str:
+    low, high = written_range(match["low"], match["high"])
+    return f"{low} {match['to']} {high} {_symbol(match['unit'])}"
+
+
 def _short_measure(match: re.Match[str]) -> str:
     """Hundreds that were left unsaid: `one twenty five milligrams`."""
     return f"{100 * value_of(match['hundreds']) + value_of(match['rest'])} {_symbol(match['unit'])}"
@@ -151,6 +156,7 @@ RULES: tuple[Rule, ...] = (
     ),
     rule(NumberKind.PERCENT, rf"{_SIGN}(?P<amount>(?!a ){QUANTITY}) (?:percent|per cent)", _percent),
     rule(NumberKind.MEASURE, rf"{_SIGN}(?P<amount>{QUANTITY}) (?P<unit>{_UNIT})", _measure),
+    rule(NumberKind.MEASURE, rf"(?P<low>{QUANTITY}) (?P<to>to|or) (?P<high>{QUANTITY}) (?P<unit>{_UNIT})", _measures),
     rule(NumberKind.MEASURE, rf"(?P<hundreds>{ONE}) (?P<rest>{TWO_DIGITS}) (?P<unit>{_UNIT})", _short_measure),
     rule(
         NumberKind.MEASURE,

@@ -26,7 +26,7 @@ _POUNDS_PAID = any_of(
 _PRICE_BEFORE = any_of(
     words(
         "costs? pay paid paying price priced premium total fee charged? charges bill balance payment rent "
-        "owed? refund subtotal deductible copay billed"
+        "owed? refund subtotal deductible copay billed shipping postage"
     ),
 )
 _LINKS = any_of(

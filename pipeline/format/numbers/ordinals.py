@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pipeline.format.numbers.lexicon import CARDINAL, END, TENS, any_of, grouped, value_of, words
+from pipeline.format.numbers.lexicon import CARDINAL, END, ONE, TENS, any_of, grouped, value_of, words
 from pipeline.format.numbers.rule import NumberKind, Rule, rule
 
 _UNITS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
@@ -20,6 +20,8 @@ ORDINAL_VALUES: Mapping[str, int] = MappingProxyType(
 )
 _SECONDS = any_of(words("delay timer timeout ad clip pause wait window spot video call hold"))
 _LAST = rf"(?:{TENS} {any_of(_UNITS)}|{any_of(ORDINAL_VALUES)})"
+_OF_A_WHOLE = re.compile(rf" of {any_of(['a', 'an', 'the', 'one'])}")
+_COUNT_BEFORE = re.compile(rf"(?:^|\s)(?:a|{ONE}) $")
 _HUNDREDS = rf"(?:{CARDINAL}|hundred{END})(?:(?<=hundred)|(?<=thousand))"
 
 
@@ -30,6 +32,9 @@ def with_suffix(value: int) -> str:
 
 
 def _ordinal(match: re.Match[str]) -> str | None:
+    # "One tenth of a percent" is a part of it.
+    if _OF_A_WHOLE.match(match.string, match.end()) and _COUNT_BEFORE.search(match.string[: match.start()]):
+        return None
     *before, last = match[0].split()
     scale = _SCALES.get(last)
     if scale:
