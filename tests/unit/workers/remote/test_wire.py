@@ -66,7 +66,7 @@ def test_a_job_of_the_server_is_one_of_the_client() -> None:
     assert (job.state, job.file_name, job.duration_s, job.priority) == (JobState.RUNNING, "call.wav", 2.5, 3)
     assert (job.created_at, job.started_at, job.ended_at) == (MOMENT_S, MOMENT_S, None)
     assert (job.annotations, job.tags) == ({"a": [1]}, ("sales",))
-    assert job.progress == pytest.approx(0.2)
+    assert job.progress == pytest.approx(0.12)
     by_name = {step.name: step for step in job.steps}
     assert by_name[Step.PREPROCESS].state is StepState.DONE
     assert by_name[Step.PREPROCESS].ready_at == MOMENT_S
