@@ -1,6 +1,7 @@
 """Groups of processes that the kernel holds to a limit (cgroups of either version), where this user may make them."""
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ import psutil
 import pytest
 
 _ROOT = Path("/sys/fs/cgroup")
+_PATIENCE_S = 20.0
 # By what is limited: the file of version 1, in a tree of that name, and that of version 2.
 _FILES = {"memory": ("memory.limit_in_bytes", "memory.max"), "pids": ("pids.max", "pids.max")}
 
@@ -34,11 +36,16 @@ class Group:
         self._limit.write_text(none if most is None else str(most))
 
     def close(self) -> None:
-        """Let its members go where they came from, and remove it."""
-        for pid in (self.folder / "cgroup.procs").read_text().split():
+        """Let its members go where they came from, and remove it, which those that are just dying delay."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while self.folder.exists():
+            for pid in (self.folder / "cgroup.procs").read_text().split():
+                with suppress(OSError):
+                    (self.folder.parent / "cgroup.procs").write_text(pid)
             with suppress(OSError):
-                (self.folder.parent / "cgroup.procs").write_text(pid)
-        self.folder.rmdir()
+                self.folder.rmdir()
+            assert time.monotonic() < deadline, f"{self.folder} is still busy"
+            time.sleep(0.1)
 
 
 @contextmanager

@@ -43,10 +43,10 @@ def test_three_minutes_without_a_broker_fail_no_job_and_work_goes_on_soon_afterw
 def test_a_minute_without_a_database_lets_workers_fence_themselves_and_the_door_say_so(make_scene: MakeScene) -> None:
     door = Door()
     wanted = [Supervised(name, arguments) for name, arguments in SMALL]
-    made = make_scene([*wanted, door.process], failpoint="step.body@decode:sleep:20")
+    made = make_scene([*wanted, door.process], failpoint="step.body@features:sleep:20")
     door.wait_open()
     first = made.hand_in(1)
-    made.running(first[0], Step.DECODE)
+    made.running(first[0], Step.FEATURES)
     made.cluster.postgres.crash()
     gone_at = time.time()
     refused = door.ask(recording(1), "key-1")
