@@ -25,15 +25,20 @@ def received(url: str, idle_s: float) -> Generator[bytes]:
     """The first sound at `url` as WAV or Matroska, piece by piece, until it ends.
 
     For `rtp://` the address is that of this machine, where packets are awaited, of a codec with a number of its own
-    (RFC 3551: PCMU, PCMA, G.722, GSM). The caller may stop at any time.
+    (RFC 3551: PCMU, PCMA, G.722, GSM), and a call of which nothing came for `idle_s` is over. They are awaited from
+    now on, whenever the first is asked for. The caller may stop at any time.
 
     Raises:
-        FetchTimeout: nothing came for `idle_s`.
+        FetchTimeout: nothing came for `idle_s`, of `rtp://` from the start.
         FetchAway, FetchFailed: it can't be reached, or is no sound.
     """
     waiting: queue.Queue[bytes | VoxqueueError | None] = queue.Queue(_MOST_WAITING)
     relay = _Relay(url, idle_s, waiting)
     threading.Thread(target=relay.run, daemon=True).start()
+    return _told(relay, waiting)
+
+
+def _told(relay: "_Relay", waiting: "queue.Queue[bytes | VoxqueueError | None]") -> Generator[bytes]:
     try:
         while (told := waiting.get()) is not None:
             if isinstance(told, VoxqueueError):
@@ -50,7 +55,7 @@ class _Relay:
         self._url = url
         self._idle_s = idle_s
         self._waiting = waiting
-        self._is_stopped = False
+        self._is_stopped = self._has_heard = False
 
     def stop(self) -> None:
         """Nobody reads any more."""
@@ -66,7 +71,9 @@ class _Relay:
         try:
             self._repack()
         except (ExitError, FFmpegTimeout):
-            self._waiting.put(FetchTimeout(f"nothing came for {self._idle_s:g} s"))
+            # Packets say nothing of their end.
+            is_end = self._has_heard and self._url.lower().startswith("rtp:")
+            self._waiting.put(None if is_end else FetchTimeout(f"nothing came for {self._idle_s:g} s"))
         except (HTTPError, ConnectionError) as error:
             self._waiting.put(FetchAway(str(error.strerror or error)))
         except (FFmpegError, ValueError) as error:
@@ -94,4 +101,5 @@ class _Relay:
             # FFmpeg ends with one that is empty.
             if packet.size:
                 packet.stream = copied
+                self._has_heard = True
                 target.mux(packet)

@@ -83,12 +83,17 @@ def end(session_id: SessionId) -> None:
         client.sessions.end(session_id)
 
 
-def follow_session(client: AnyClient, session_id: str, tell: Callable[[PieceStatus], None]) -> None:
-    """Tell of each piece once it is done, in order, until the session has ended."""
+def follow_session(
+    client: AnyClient,
+    session_id: str,
+    tell: Callable[[PieceStatus], None],
+    is_left: Callable[[], bool] = lambda: False,
+) -> None:
+    """Tell of each piece once it is done, in order, until the session has ended, or nobody feeds it any more."""
     position = -1
     while True:
         # Looked at first: whatever is added later is seen below.
-        has_ended = client.sessions.status(session_id).ended_at is not None
+        has_ended = is_left() or client.sessions.status(session_id).ended_at is not None
         found = client.sessions.pieces(session_id, after=position)
         for piece in found:
             if not piece.is_final:

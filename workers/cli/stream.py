@@ -18,6 +18,7 @@ from workers.cli.sessions import follow_session, print_piece
 from workers.cli.sources import STANDARD_INPUT, standard_input
 from workers.cli.transcribe import Channels, Encoding, Hotwords, Roles, SampleRate, recording_options, split_roles
 from workers.client import check_options
+from workers.errors import FetchAway, FetchTimeout
 from workers.jobs.sessions import NewSession
 from workers.settings import Settings, settings
 from workers.sources import live, name_of
@@ -66,18 +67,25 @@ def stream(  # noqa: PLR0913, PLR0917  # each is an option of the command line
 
 def transcribe_live(working: AnyWorkingSession, session_id: str, chunks: Iterator[bytes], options: JobOptions) -> None:
     """Feed the session with `chunks`, end it, and print its transcript until the last piece is done."""
-    client = working.client
-    reader = threading.Thread(
-        target=follow_session, args=(client, session_id, partial(print_piece, client)), daemon=True
-    )
+    client, is_left = working.client, threading.Event()
+    told = (client, session_id, partial(print_piece, client), is_left.is_set)
+    reader = threading.Thread(target=follow_session, args=told, daemon=True)
     reader.start()
     try:
         working.feed(session_id, chunks, options)
     except InputError:
         client.sessions.end(session_id)
         raise
-    # A source that broke off leaves the session open, to be gone on with.
+    except (FetchAway, FetchTimeout):
+        # A source that broke off leaves the session open, to be gone on with.
+        is_left.set()
+        _wait_for(reader, working)
+        raise
     client.sessions.end(session_id)
+    _wait_for(reader, working)
+
+
+def _wait_for(reader: threading.Thread, working: AnyWorkingSession) -> None:
     while reader.is_alive():
         working.keep_working()
         reader.join(_LOOK_S)

@@ -84,5 +84,5 @@ def _session_of(document: Mapping[str, Any]) -> SessionStatus:
         ended_at=seconds_of(document["ended_at"]),
         pieces=document["pieces"],
         duration_s=document["duration_s"],
-        error_code=document["error"],
+        error_code=document.get("error"),
     )

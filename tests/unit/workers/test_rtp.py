@@ -51,8 +51,7 @@ def test_packets_of_a_telephone_become_a_stream_until_they_cease() -> None:
             if len(found) > RATE_HZ:
                 heard.set()
 
-    with pytest.raises(FetchTimeout):
-        listen()
+    listen()
     sender.join()
     with av.open(io.BytesIO(found), "r") as container:
         assert container.streams.audio[0].codec_context.name == "pcm_mulaw"
@@ -60,6 +59,20 @@ def test_packets_of_a_telephone_become_a_stream_until_they_cease() -> None:
     spectrum = np.abs(np.fft.rfft(samples[:RATE_HZ].astype(np.float64)))
     assert len(samples) >= RATE_HZ
     assert int(np.argmax(spectrum)) == 440
+
+
+def test_packets_are_awaited_before_the_first_is_asked_for() -> None:
+    port, heard = free_port(), threading.Event()
+    pieces = received(f"rtp://127.0.0.1:{port}", 1.0)
+    time.sleep(0.5)
+    tone = (8000 * np.sin(2 * np.pi * 440 * np.arange(2 * RATE_HZ) / RATE_HZ)).astype(np.int16)
+    send(port, tone, heard)
+    assert len(b"".join(pieces)) >= 1.5 * RATE_HZ
+
+
+def test_packets_that_never_come_are_given_up() -> None:
+    with pytest.raises(FetchTimeout):
+        list(received(f"rtp://127.0.0.1:{free_port()}", 0.5))
 
 
 def test_an_address_where_nobody_is_says_so(tmp_path: Path) -> None:

@@ -84,6 +84,22 @@ def test_a_stream_of_a_server_is_read_while_it_comes(colleague: Client, server: 
     assert colleague.sessions.status(session_of(ran)).duration_s == pytest.approx(7.0, abs=0.1)
 
 
+def test_a_stream_that_breaks_off_says_so_after_the_text_of_what_came(colleague: Client, server: Sink) -> None:
+    def break_off(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "99999999")
+        handler.end_headers()
+        handler.wfile.write(mu_law(0, 7))
+        handler.close_connection = True
+
+    server.answer = break_off
+    ran = run("stream", server.url("/line7"), "--encoding", "mulaw", "--channels", "2")
+    assert ran.stdout == LINE
+    assert "error FETCH_AWAY: " in ran.stderr
+    session = colleague.sessions.status(session_of(ran))
+    assert (session.ended_at, session.duration_s) == (None, pytest.approx(7.0, abs=0.1))
+
+
 def test_a_stream_that_is_none_is_one_plain_line(colleague: Client) -> None:
     ran = run("stream", "-", given=b"This is a letter." * 999)
     assert ran.exit_code == Exit.USAGE
