@@ -4,11 +4,12 @@ import pytest
 
 from pipeline.stages import STEPS
 from tests.faults import told
+from tests.faults.cluster import ON_CPU
 from tests.faults.conftest import MakeScene
 from tests.faults.processes import Supervised
 from tests.faults.recordings import recording
 from tests.faults.run import OPTIONS
-from tests.faults.scene import ALL, Scene, wait_for
+from tests.faults.scene import Scene, wait_for
 from tests.sinks import Sink, sink
 from workers.failpoints import OF_A_DELIVERY, OF_A_STEP
 from workers.states import FINAL_DELIVERY_STATES, JobState
@@ -25,16 +26,17 @@ UNAVOIDABLE = {
     for step in STEPS
 } | {"transaction.before_commit@finish", "transaction.after_commit@claim"}
 JOBS = 12
-DELIVERIES = ",deliver"
 
 
 def swept(make_scene: MakeScene, receiver: Sink, places: tuple[str, ...], action: str) -> tuple[Scene, set[str]]:
     """A system in which each place is struck in this way, once, while jobs pass through; which places were."""
     failpoint = ",".join(f"{place}:{action}" for place in places)
-    wanted = [Supervised(f"worker-{each}", ["worker", ALL + DELIVERIES, "1"]) for each in (1, 2)]
+    # A pool that forks has another process at once; that of the model takes as long as a program does to start.
+    wanted = [Supervised(f"cpu-{each}", ["worker", ON_CPU, "1"]) for each in (1, 2)]
+    wanted += [Supervised("inference", ["worker", "inference", "1"]), Supervised("dispatch", ["dispatch"])]
     settings = {**told.SETTINGS, "max_crashes": 100, "max_retries": 20}
     # Not among the settings, which the door has as well: the process of this test is not to be struck.
-    made = make_scene([*wanted, Supervised("dispatch", ["dispatch"])], {"VOXQUEUE_FAILPOINT": failpoint}, **settings)
+    made = make_scene(wanted, {"VOXQUEUE_FAILPOINT": failpoint}, **settings)
     told.register(made.client, receiver, seed=1)
     for number in range(JOBS):
         job = made.client.enqueue(recording(number), OPTIONS, tenant=told.tenant_of(number))
