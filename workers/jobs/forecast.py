@@ -20,10 +20,10 @@ _UNKNOWN_AUDIO_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds of work for a second of audio, and how many workers share it."""
+    """Seconds that a step takes for a second of audio, and how many such steps run at once."""
 
     work: float
-    workers: int
+    workers: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,9 @@ def outlooks(pending: Iterable[Pending], paces: Mapping[Step, Pace], usual_audio
         audio_s = usual_audio_s if job.audio_s is None else job.audio_s
         own_s = {step: paces[step].work * audio_s * share for step, share in job.left.items() if step in paces}
         position += job.is_queued
-        wait_s = max((ahead_s[step] / paces[step].workers for step in own_s), default=0.0)
+        # What has begun waits no longer: it shares the workers with what is ahead of it.
+        waits = (ahead_s[step] / paces[step].workers for step in own_s if job.left[step] == 1.0)
+        wait_s = max(waits, default=0.0)
         is_known = all(step in paces for step in job.left)
         found[job.job_id] = Outlook(
             position if job.is_queued else None, round(wait_s + sum(own_s.values()), 1) if is_known else None
@@ -83,9 +85,20 @@ def paces_of(runs: Sequence[Run]) -> dict[Step, Pace]:
             newest = max(run.ended_at for run in own)
             # A worker that was replaced is not counted beside the one that replaced it for long.
             workers = {run.worker for run in own if run.ended_at > newest - _RECENT_S}
-            work = sum(run.took_s for run in own) / sum(run.audio_s for run in own)
-            found[step] = Pace(work, len(workers))
+            took_s = sum(run.took_s for run in own)
+            # One process of inference has several steps open, each of which takes longer for it.
+            at_once = took_s / max(_covered_s(own), 1e-3)
+            found[step] = Pace(took_s / sum(run.audio_s for run in own), max(float(len(workers)), at_once))
     return found
+
+
+def _covered_s(runs: Sequence[Run]) -> float:
+    """How long at least one of these was running."""
+    covered_s, until = 0.0, 0.0
+    for run in sorted(runs, key=lambda each: each.ended_at - each.took_s):
+        covered_s += max(0.0, run.ended_at - max(until, run.ended_at - run.took_s))
+        until = max(until, run.ended_at)
+    return covered_s
 
 
 def forecast(connection: Connection) -> dict[str, Outlook]:
