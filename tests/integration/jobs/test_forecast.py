@@ -59,7 +59,8 @@ def test_steps_that_one_process_has_open_together_count_as_so_many_at_once() -> 
     # Four calls of 100 s in the same 40 s: the queue runs dry at 10 s a call, and each takes 40.
     together = [Run(Step.INFERENCE, "one", 1000.0, 40.0, 100.0) for _ in range(4)]
     (pace,) = paces_of(together).values()
-    assert (pace.work, pace.workers) == (pytest.approx(0.4), pytest.approx(4.0))
+    assert pace.work == pytest.approx(0.4)
+    assert pace.workers == pytest.approx(4.0)
     # The next four are begun together as well: none waits for the others, a fifth does.
     begun = [job(name, is_queued=False, inference=0.99) for name in "abcd"]
     found = outlooks([*begun, job("e", inference=1.0)], {Step.INFERENCE: pace}, 0.0)
