@@ -1,5 +1,6 @@
 """Serve the application on a socket until SIGTERM or Ctrl-C; open requests get a moment to end."""
 
+import gc
 import socket
 
 import uvicorn
@@ -43,7 +44,14 @@ def serve(settings: Settings, listening: socket.socket) -> None:
     prepare(client.runtime.database, is_ours=not settings.database_url)
     host = listening.getsockname()[0]
     check_may_open(host, client.runtime.database)
-    make_server(make_app(client, is_open=is_loopback(host))).run([listening])
+    app = make_app(client, is_open=is_loopback(host))
+    # Half a second that would otherwise hold up everybody at the first request with a query, see `api.queries`.
+    app.openapi()
+    # Half a million objects of libraries and schemas stay as long as the process: to look through them for garbage
+    # again and again would hold up everybody for a moment.
+    gc.collect()
+    gc.freeze()
+    make_server(app).run([listening])
 
 
 def make_server(app: FastAPI) -> Server:

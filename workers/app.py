@@ -69,9 +69,11 @@ class Announcer:
             BrokerAway: the broker does not answer.
         """
         try:
-            with self.app.producer_or_acquire() as producer:
+            # Not the channel's own client: where the connection served a question to workers before, that one may still
+            # wait for a message, and would take the answer to one command for that to another.
+            with self.app.producer_or_acquire() as producer, producer.channel.conn_or_acquire() as client:
                 # All messages of a queue are in one list, see `priority_steps`; there is none while it is empty.
-                return int(producer.channel.client.llen(str(queue)))
+                return int(client.llen(str(queue)))
         except (OperationalError, RedisError, OSError) as error:
             raise BrokerAway(type(error).__name__) from error
 

@@ -18,6 +18,7 @@ from workers.dispatch import Dispatcher
 from workers.errors import BrokerAway
 from workers.identity import own_name
 from workers.runtime import Runtime
+from workers.stack.presence import queues_served
 from workers.states import StepState
 
 RuntimeMaker = Callable[..., Runtime]
@@ -55,6 +56,15 @@ def test_a_job_is_one_message_that_carries_the_chain_and_only_the_job_id(
 def test_a_chain_may_start_in_the_middle(runtime: Runtime) -> None:
     runtime.announcer.announce(hand_in(runtime), Step.DECODE)
     assert [runtime.announcer.queue_length(step) for step in STEPS] == [0, 0, 0, 1, 0]
+
+
+def test_the_length_of_a_queue_is_its_own_also_behind_a_question_that_no_worker_answered(runtime: Runtime) -> None:
+    runtime.announcer.announce(hand_in(runtime))
+    # The answer is awaited on a connection that is then used for other things.
+    assert queues_served(runtime.announcer.app, 0.2) == set()
+    assert [runtime.announcer.queue_length(step) for step in STEPS] == [1, 0, 0, 0, 0]
+    assert queues_served(runtime.announcer.app, 0.2) == set()
+    assert [runtime.announcer.queue_length(step) for step in STEPS] == [1, 0, 0, 0, 0]
 
 
 def test_a_job_whose_message_was_lost_is_announced_again(runtime: Runtime, clean_broker_url: str) -> None:

@@ -27,7 +27,7 @@ _STOP_GRACE_S = 10.0
 _MOST_CPU_PROCESSES = 8
 _DELIVERY_PROCESSES = 2
 # Whoever asks how far a job is does not wait until a model has computed: the HTTP door and the broker go before.
-_WORKER_NICENESS = 10
+_WORKER_NICENESS = 15
 # On one machine a worker that died is noticed sooner than across a network.
 _QUICKER = {"lease_s": 10.0, "heartbeat_s": 2.0, "reap_s": 0.5, "shutdown_s": 5.0}
 

@@ -81,7 +81,7 @@ def test_the_table_of_a_job_tells_waiting_from_running_and_says_nothing_of_what_
         patch.setattr("sys.stdout", out)
         print_job(job_of(done, odd, error_code="TOO_SHORT", error_message="The recording is too short."))
     lines = out.getvalue().splitlines()
-    assert lines[0].endswith("call.wav  running  30%")
+    assert lines[0].endswith("call.wav  running  14%")
     assert lines[1] == "TOO_SHORT: The recording is too short."
     assert lines[3].split() == ["preprocess", "done", "100%", "1", "1.25", "s", "2.50", "s", "[a]:1:2"]
     assert lines[4].split() == ["features", "running", "50%", "1"]
@@ -100,7 +100,7 @@ def test_what_is_known_of_a_recording_that_cannot_be_used_is_shown_with_its_job(
 
 def test_the_document_of_a_job_has_its_progress_and_all_steps_in_order() -> None:
     document = job_document(job_of(step_of(Step.PREPROCESS, StepState.DONE, progress=1 / 3)))
-    assert document["progress"] == pytest.approx(1 / 15, abs=5e-4)
+    assert document["progress"] == pytest.approx(0.12 / 3, abs=5e-4)
     assert [step["name"] for step in document["steps"]] == list(STEPS)
     assert document["file_name"] == "call.wav"
 
