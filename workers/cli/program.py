@@ -32,7 +32,7 @@ from workers.cli import (
     webhooks,
 )
 from workers.cli.outcome import exit_status
-from workers.cli.remote import REMOTE, name_server
+from workers.cli.remote import REMOTE, named_server
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the trace of an error.")]
 
@@ -109,7 +109,7 @@ def program(
     """What holds for every command."""
     if server is not None and context.invoked_subcommand not in REMOTE:
         raise typer.BadParameter(f"only {', '.join(sorted(REMOTE))} go to a server", param_hint="--server")
-    name_server(server, key)
+    context.with_resource(named_server(server, key))
 
 
 def main() -> None:

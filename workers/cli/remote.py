@@ -27,9 +27,14 @@ _LOOK_S = 1.0
 _NAMED: ContextVar[dict[str, str]] = ContextVar("_NAMED", default={})  # noqa: B039  # never changed, only replaced
 
 
-def name_server(url: str | None, key: str | None) -> None:
+@contextmanager
+def named_server(url: str | None, key: str | None) -> Iterator[None]:
     """Let commands work with a server that was named on the command line; None leaves what the environment says."""
-    _NAMED.set({name: value for name, value in (("server", url), ("key", key)) if value is not None})
+    token = _NAMED.set({name: value for name, value in (("server", url), ("key", key)) if value is not None})
+    try:
+        yield
+    finally:
+        _NAMED.reset(token)
 
 
 @contextmanager

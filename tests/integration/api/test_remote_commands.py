@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import nullcontext
-from contextvars import copy_context
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,7 +16,7 @@ from tests.integration.api.conftest import TEXT, Door, DoorMaker
 from workers.cli import app
 from workers.cli.outcome import Exit
 from workers.cli.record import record_from
-from workers.cli.remote import name_server
+from workers.cli.remote import named_server
 from workers.errors import NotAllowedInState
 from workers.jobs.sessions import NewPiece, NewSession
 from workers.microphone import Microphone
@@ -134,12 +133,8 @@ def test_a_stream_is_transcribed_by_a_server_while_it_goes_on(door: Door) -> Non
 
 @pytest.mark.usefixtures("colleague")
 def test_the_microphone_is_heard_by_a_server(door: Door) -> None:
-    def listen() -> None:
-        name_server(door.url, None)
+    with named_server(door.url, None):
         record_from(lambda _microphone: nullcontext(iter([bytes(3200)] * 40)), Microphone(), 2.0)
-
-    # What is named on one command line is not for the next.
-    copy_context().run(listen)
     (session,) = door.client.sessions.recent()
     assert (session.name, session.duration_s) == ("microphone", 2.0)
 
