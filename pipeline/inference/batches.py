@@ -4,6 +4,7 @@ Segments of many recordings wait in one place. Who was served least is next, so 
 short ones; what goes along in a batch is chosen by length alone.
 """
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,16 +19,24 @@ class BatchBudget:
 
     `audio_s` bounds its seconds of audio with padding, `count` its segments; a segment longer than `audio_s` runs
     alone. `tolerance` (0 to 1) is how much shorter than the longest a segment may be, and thereby the most of a batch
-    that is padding; at 0 lengths must be equal.
+    that is padding; at 0 lengths must be equal. What waits `is_shared_out` among the lanes of a model, or fills one.
     """
 
     audio_s: float = 30.0
     count: int = 1
     tolerance: float = 0.15
+    is_shared_out: bool = False
+
+    def share(self, waiting: int, lanes: int) -> int:
+        """How many segments one of the lanes may take when so many wait."""
+        return min(self.count, math.ceil(waiting / lanes)) if self.is_shared_out else self.count
 
 
 ALONE = BatchBudget()
-"""Each segment by itself. On a CPU company saves nothing and may change the last bit of a result."""
+"""Each segment by itself: on a CPU company saves nothing, and may change the last bit of a result."""
+
+WINDOWS_ON_A_CPU = BatchBudget(audio_s=120.0, count=4, tolerance=1.0, is_shared_out=True)
+"""For Whisper in int8: a search reads most of the weights for each token, once for all that search together."""
 
 ON_A_CARD = BatchBudget(audio_s=600.0, count=256)
 """For CTC models: enough work for every multiprocessor of a card between two launches."""
@@ -76,6 +85,9 @@ class WaitingRoom(Generic[T]):
     def leave(self, seat: Seat) -> None:
         """Forget what waits at this seat."""
         self._queues.pop(seat, None)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._queues.values()))
 
     def take(self, budget: BatchBudget) -> list[Item[T]]:
         """The next batch: the first item of the seat that was served least, and those nearest to it in length.

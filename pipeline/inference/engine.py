@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import ctranslate2
@@ -22,6 +23,11 @@ _MEDIAN_FILTER_WIDTH = 7
 _NON_SPEECH_TOKENS = -1
 
 
+Encoded = Sequence[ctranslate2.StorageView]
+"""What the encoder made of some windows: on a CPU one by one, since it is slower with all at once, and alignment does
+not give the last bit of a lone one; on a card all in one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """How the beam search treats repetition; as it is by default, not at all."""
@@ -35,6 +41,7 @@ class WhisperEngine:
 
     def __init__(self, folder: Path, vocabulary: AttentionVocabulary, runtime: ModelRuntime) -> None:
         self._vocabulary = vocabulary
+        self._encodes_together = runtime.device != "cpu"
         default = runtime.compute_type == "default"
         with memory_errors_named():
             try:
@@ -56,21 +63,20 @@ class WhisperEngine:
         """Mel bands that the weights want."""
         return int(self._model.n_mels)
 
-    def encode(self, windows: Sequence[NDArray[np.float32]]) -> ctranslate2.StorageView:
-        """The encoder's output of full windows of shape (frames, bands)."""
+    def encode(self, windows: Sequence[NDArray[np.float32]]) -> Encoded:
+        """The encoder's output of full windows of one shape (frames, bands)."""
         bands_first = np.ascontiguousarray(np.stack(windows).transpose(0, 2, 1))
-        return self._model.encode(ctranslate2.StorageView.from_array(bands_first))
+        parts = [bands_first] if self._encodes_together else [window[None] for window in bands_first]
+        return [self._model.encode(ctranslate2.StorageView.from_array(part)) for part in parts]
 
-    def search(
-        self, encoded: ctranslate2.StorageView, count: int, options: InferenceOptions, search: Search
-    ) -> list[Reading]:
+    def search(self, encoded: Encoded, count: int, options: InferenceOptions, search: Search) -> list[Reading]:
         """The readings of each of the `count` encoded windows, best first: the whole beam if more than one is wanted.
 
         Many of a beam differ in timestamps only, so that the first `n_best` may well hold one text.
         """
         beam_size = max(options.beam_size, options.n_best)
         results = self._model.generate(
-            encoded,
+            _together(encoded),
             [list(self._vocabulary.prompt)] * count,
             beam_size=beam_size,
             num_hypotheses=beam_size if options.n_best > 1 else 1,
@@ -83,20 +89,35 @@ class WhisperEngine:
         return [_reading(result) for result in results]
 
     def align(
-        self, encoded: ctranslate2.StorageView, hypotheses: Sequence[Hypothesis], frames: Sequence[int], frame_s: float
+        self, encoded: Encoded, hypotheses: Sequence[Hypothesis], frames: Sequence[int], frame_s: float
     ) -> list[Hypothesis]:
         """One hypothesis of each window, which has so many `frames` of sound, with the times of its tokens."""
+        windows = zip(hypotheses, frames, strict=True)
+        return [
+            timed for part in encoded for timed in self._aligned(part, list(islice(windows, part.shape[0])), frame_s)
+        ]
+
+    def _aligned(
+        self, encoded: ctranslate2.StorageView, windows: Sequence[tuple[Hypothesis, int]], frame_s: float
+    ) -> list[Hypothesis]:
         alignments = self._model.align(
             encoded,
             list(self._vocabulary.prompt),
-            [list(hypothesis.tokens) for hypothesis in hypotheses],
-            list(frames),
+            [list(hypothesis.tokens) for hypothesis, _ in windows],
+            [frames for _, frames in windows],
             median_filter_width=_MEDIAN_FILTER_WIDTH,
         )
         return [
             _timed(hypothesis, alignment.alignments, alignment.text_token_probs, frame_s)
-            for hypothesis, alignment in zip(hypotheses, alignments, strict=True)
+            for (hypothesis, _), alignment in zip(windows, alignments, strict=True)
         ]
+
+
+def _together(encoded: Encoded) -> ctranslate2.StorageView:
+    """All windows in one, for a search of all at once."""
+    if len(encoded) == 1:
+        return encoded[0]
+    return ctranslate2.StorageView.from_array(np.concatenate([np.asarray(part) for part in encoded]))
 
 
 def _reading(result: ctranslate2.models.WhisperGenerationResult) -> Reading:

@@ -15,7 +15,16 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.errors import DeviceLost, OutOfMemory
-from pipeline.inference.batches import ALONE, ON_A_CARD, WINDOWS_ON_A_CARD, BatchBudget, Item, Seat, WaitingRoom
+from pipeline.inference.batches import (
+    ALONE,
+    ON_A_CARD,
+    WINDOWS_ON_A_CARD,
+    WINDOWS_ON_A_CPU,
+    BatchBudget,
+    Item,
+    Seat,
+    WaitingRoom,
+)
 from pipeline.inference.model import AcousticModel, ModelRuntime
 from pipeline.options import InferenceOptions
 from pipeline.spec import ModelSpec
@@ -46,10 +55,12 @@ _Batch = Sequence[Item[_Asked]]
 
 
 def budget_for(spec: ModelSpec, runtime: ModelRuntime) -> BatchBudget:
-    """How segments share batches there: on a card by the minute, on a CPU not at all."""
+    """How segments share batches there: on a card by the minute, on a CPU where that leaves each result as it is."""
+    is_ctc = spec.family == "ctc"
     if runtime.device == "cpu":
-        return ALONE
-    return ON_A_CARD if spec.family == "ctc" else WINDOWS_ON_A_CARD
+        # Sums of whole numbers are the same in any order, those of floating-point numbers are not.
+        return WINDOWS_ON_A_CPU if not is_ctc and runtime.compute_type in {"default", "int8"} else ALONE
+    return ON_A_CARD if is_ctc else WINDOWS_ON_A_CARD
 
 
 class SharedModel:
@@ -66,7 +77,7 @@ class SharedModel:
         self._model = model
         # Enough of one recording to keep every lane busy while its reader saves what is done.
         self.ahead_s = (lanes + 1) * budget.audio_s
-        self._most_readers = _MOST_READERS if budget.count > 1 else lanes + 2
+        self._most_readers = min(_MOST_READERS, lanes * budget.count + 2)
         self._limit_s = budget.audio_s
         self._lock = threading.RLock()
         self._room: WaitingRoom[_Asked] = WaitingRoom()
@@ -135,7 +146,10 @@ class SharedModel:
             done.add_done_callback(partial(self._ended, batch))
 
     def _next(self) -> _Batch:
-        return self._broken.popleft() if self._broken else self._room.take(replace(self.budget, audio_s=self._limit_s))
+        if self._broken:
+            return self._broken.popleft()
+        count = self.budget.share(len(self._room), self.lanes)
+        return self._room.take(replace(self.budget, audio_s=self._limit_s, count=count))
 
     def _ended(self, batch: _Batch, done: Future[list[Emissions]]) -> None:
         error = done.exception()

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.inference.batches import ALONE, ON_A_CARD, BatchBudget, Item, Seat, WaitingRoom
+from pipeline.inference.batches import ALONE, ON_A_CARD, WINDOWS_ON_A_CPU, BatchBudget, Item, Seat, WaitingRoom
 
 lengths = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3_000)), max_size=40)
 budgets = st.builds(
@@ -48,9 +48,14 @@ def test_without_tolerance_only_equal_lengths_share_a_batch(waiting: list[tuple[
         assert len({item.frames for item in batch}) == 1
 
 
-def test_on_a_cpu_every_segment_runs_by_itself_and_in_turn() -> None:
+def test_without_company_every_segment_runs_by_itself_and_in_turn() -> None:
     room, _ = room_with([(0, 300), (0, 300), (1, 300)])
     assert [[item.payload for item in batch] for batch in batches_of(room, ALONE)] == [[0], [2], [1]]
+
+
+def test_what_waits_is_shared_out_among_the_lanes_of_a_cpu_and_fills_one_of_a_card() -> None:
+    assert [WINDOWS_ON_A_CPU.share(waiting, 2) for waiting in (1, 2, 3, 6, 8, 100)] == [1, 1, 2, 3, 4, 4]
+    assert ON_A_CARD.share(3, 2) == ON_A_CARD.count
 
 
 def test_a_segment_longer_than_the_budget_runs_alone() -> None:

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 
 from pipeline.features import extract
 from pipeline.inference import ModelRuntime
-from pipeline.inference.engine import Search, WhisperEngine, _timed
+from pipeline.inference.engine import Encoded, Search, WhisperEngine, _timed
 from pipeline.inference.timestamps import Passage, Reading, frames_read, joined, text_within
 from pipeline.inference.whisper import Whisper, Window
 from pipeline.options import InferenceOptions
@@ -72,7 +72,7 @@ class Watched(WhisperEngine):
         super().__init__(folder, vocabulary, runtime)
         self.searches: list[Search] = []
 
-    def search(self, encoded: object, count: int, options: InferenceOptions, search: Search) -> list[Reading]:
+    def search(self, encoded: Encoded, count: int, options: InferenceOptions, search: Search) -> list[Reading]:
         self.searches.append(search)
         return super().search(encoded, count, options, search)
 

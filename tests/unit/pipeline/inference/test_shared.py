@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import DeviceLost, OutOfMemory
 from pipeline.features import extract
 from pipeline.inference import AcousticModel, BatchBudget, ModelRuntime, SharedModel, budget_for, load_model
-from pipeline.inference.batches import ALONE, ON_A_CARD, WINDOWS_ON_A_CARD
+from pipeline.inference.batches import ALONE, ON_A_CARD, WINDOWS_ON_A_CARD, WINDOWS_ON_A_CPU
 from pipeline.inference.memory import memory_errors_named
 from pipeline.options import InferenceOptions
 from pipeline.spec import ModelSpec, read_spec
@@ -169,7 +169,11 @@ def test_who_stops_reading_leaves_nothing_behind(model: AcousticModel) -> None:
     assert len(checked.asked) < 40
 
 
-def test_batches_are_for_cards(model: AcousticModel, default_spec: ModelSpec) -> None:
+def test_batches_are_for_cards_and_where_a_cpu_gives_the_same_bits(
+    model: AcousticModel, default_spec: ModelSpec
+) -> None:
     assert budget_for(model.spec, ModelRuntime()) is ALONE
+    assert budget_for(default_spec, ModelRuntime()) is WINDOWS_ON_A_CPU
+    assert budget_for(default_spec, ModelRuntime(compute_type="float32")) is ALONE
     assert budget_for(model.spec, ModelRuntime("cuda")) is ON_A_CARD
     assert budget_for(default_spec, ModelRuntime("cuda")) is WINDOWS_ON_A_CARD

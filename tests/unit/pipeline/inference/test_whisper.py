@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,20 @@ from tokenizers import Tokenizer
 
 from pipeline.errors import ModelMismatch, ModelNotFound
 from pipeline.features import extract
-from pipeline.inference import AcousticModel, ModelRuntime, SharedModel, infer, load_model
+from pipeline.inference import AcousticModel, ModelRuntime, SharedModel, budget_for, infer, load_model
+from pipeline.inference.whisper import Whisper
 from pipeline.options import InferenceOptions
 from pipeline.spec import ModelSpec, read_spec
-from pipeline.values import AttentionEmissions, Channel, FeatureSegment, Recording, Span, SpeechSegment, Stream
+from pipeline.values import (
+    AttentionEmissions,
+    Channel,
+    Emissions,
+    FeatureSegment,
+    Recording,
+    Span,
+    SpeechSegment,
+    Stream,
+)
 
 SHARED_AUDIO = Path(__file__).parents[5] / "shared" / "audio"
 RECORDING = Recording(60.0, 16_000, "pcm_s16le", (Channel(0),))
@@ -102,10 +113,19 @@ def test_neither_company_nor_the_number_of_lanes_changes_a_bit_of_a_result_on_a_
     prompts: list[tuple[str, SpeechSegment]],
     emitted: list[AttentionEmissions],
 ) -> None:
-    features = _features([segment for _, segment in prompts], default_spec)
-    two_lanes = load_model(default_folder, default_spec, ModelRuntime(threads=1, lanes=2))
-    with SharedModel(two_lanes, lanes=2) as shared:
-        assert list(shared.emissions(features, InferenceOptions(n_best=3))) == emitted
+    features = 3 * _features([segment for _, segment in prompts], default_spec)
+    runtime = ModelRuntime(threads=1, lanes=2)
+    sizes: list[int] = []
+
+    class Counted(Whisper):
+        def emit(self, batch: Sequence[FeatureSegment], options: InferenceOptions) -> list[Emissions]:
+            sizes.append(len(batch))
+            return super().emit(batch, options)
+
+    two_lanes = Counted(default_folder, default_spec, runtime)
+    with SharedModel(two_lanes, budget_for(default_spec, runtime), lanes=2) as shared:
+        assert list(shared.emissions(features, InferenceOptions(n_best=3))) == 3 * emitted
+    assert max(sizes) > 1
 
 
 def test_silence_is_known_as_silence(model: AcousticModel, default_spec: ModelSpec) -> None:
