@@ -7,7 +7,7 @@ searched again with repetition penalised, not by drawing lots, so that the same 
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,13 @@ _FILLING = 0.0
 _SHORTEST_WINDOW_S = 15.0
 _WINDOW_STEP_S = 5.0
 _SILENCE_S = 1.0
+# No word lasts as long, and what lasts as long and is as loud as speech is no pause: where the alignment spreads a
+# token over more, the reading left speech out. Small models begin with the last sentence of several now and then.
+_LONGEST_TOKEN_S = 3.0
+# A window is not cut in ever smaller ones: less than this is read as it is.
+_SHORTEST_CUT_S = 10.0
+_MARGIN_S = 1.0
+_PAUSE_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +60,24 @@ class Window:
         """The frames, followed by neutral ones up to `length`."""
         return np.pad(self.frames, ((0, length - len(self.frames)), (0, 0)), constant_values=_FILLING)
 
+    def before(self, frames: int | None) -> "Window":
+        """The first `frames` of it, all of them if that is None."""
+        return Window(self.index, self.start, self.frames[:frames])
+
     def after(self, frames: int) -> "Window":
         """What is left when so many `frames` have been read."""
         return Window(self.index, self.start + frames, self.frames[frames:])
+
+    def is_loud(self, first: int, last: int) -> bool:
+        """Whether the loudest tenth of the frames from number `first` to `last` is as loud as half of the others."""
+        levels = self.frames.mean(axis=1)
+        others = np.concatenate((levels[:first], levels[last:]))
+        return len(others) > 0 and bool(np.quantile(levels[first:last], 0.9) >= np.median(others))
+
+    def quietest(self, first: int, last: int, width: int) -> int:
+        """The middle of the quietest `width` frames from number `first` to `last`."""
+        level = self.frames[first:last].mean(axis=1)
+        return first + int(np.argmin(np.convolve(level, np.ones(width), "valid"))) + width // 2
 
 
 class Whisper:
@@ -77,7 +99,18 @@ class Whisper:
     def emit(self, batch: Sequence[FeatureSegment], options: InferenceOptions) -> list[Emissions]:
         """The n-best readings of each segment, with times and probabilities of their tokens."""
         passages: list[list[Passage]] = [[] for _ in batch]
-        pending = [Window(index, 0, segment.frames.astype(np.float32)) for index, segment in enumerate(batch)]
+        windows = [Window(index, 0, segment.frames.astype(np.float32)) for index, segment in enumerate(batch)]
+        for window, passage in self._read_on(windows, options):
+            found = passages[window.index]
+            for each in self._mended(window, passage, options) or [passage]:
+                found.extend([] if found and _is_silence(each) else [each])
+        return [
+            AttentionEmissions(segment.span, joined(found)[: options.n_best], found[0].no_speech_prob)
+            for segment, found in zip(batch, passages, strict=True)
+        ]
+
+    def _read_on(self, pending: Sequence[Window], options: InferenceOptions) -> Iterator[tuple[Window, Passage]]:
+        """The passages of all windows from their starts to their ends, each with the window that it was read in."""
         while pending:
             with memory_errors_named():
                 read = [
@@ -85,18 +118,37 @@ class Whisper:
                     for alike in self._alike(pending)
                     for pair in zip(alike, self._read(alike, options), strict=True)
                 ]
-            for window, (passage, _) in read:
-                found = passages[window.index]
-                found.extend([] if found and _is_silence(passage) else [passage])
+            yield from ((window.before(frames), passage) for window, (passage, frames) in read)
             pending = [
                 window.after(frames)
                 for window, (_, frames) in read
                 if frames is not None and self._duration_s(len(window.frames) - frames) >= _SHORTEST_REST_S
             ]
-        return [
-            AttentionEmissions(segment.span, joined(found)[: options.n_best], found[0].no_speech_prob)
-            for segment, found in zip(batch, passages, strict=True)
-        ]
+
+    def _mended(self, window: Window, passage: Passage, options: InferenceOptions) -> list[Passage]:
+        """What is read of a window in two parts, where `passage` left speech out and these do not; else nothing."""
+        gap = self._left_out(window, passage)
+        if gap is None or self._duration_s(len(window.frames)) < _SHORTEST_CUT_S:
+            return []
+        margin = self._frames(_MARGIN_S)
+        cut = window.quietest(gap[0] + margin, gap[1] - margin, self._frames(_PAUSE_S))
+        read = list(self._read_on([window.before(cut), window.after(cut)], options))
+        # Music is as loud as speech, and of that the model makes words that nobody said.
+        if any(self._left_out(part, each) or _is_doubtful(each) for part, each in read):
+            return []
+        return sorted((each for _, each in read), key=lambda each: each.offset_s)
+
+    def _left_out(self, window: Window, passage: Passage) -> tuple[int, int] | None:
+        """From which to which frame there is speech that the reading of the window left out, if there is."""
+        best = passage.hypotheses[0]
+        starts = np.array([self._frames(each) for each in best.token_start_s], np.intp)
+        ends = np.array([self._frames(each) for each in best.token_end_s], np.intp).clip(max=len(window.frames))
+        if not len(starts):
+            return None
+        longest = int(np.argmax(ends - starts))
+        first, last = int(starts[longest]), int(ends[longest])
+        is_left_out = last - first > self._frames(_LONGEST_TOKEN_S) and window.is_loud(first, last)
+        return (first, last) if is_left_out else None
 
     def _alike(self, windows: Sequence[Window]) -> list[list[Window]]:
         """The windows in groups that are filled to one length, so that company in a batch changes nothing."""
@@ -112,7 +164,7 @@ class Whisper:
             return longest
         steps = math.ceil((self._duration_s(len(window.frames)) + _SILENCE_S) / _WINDOW_STEP_S)
         filled_s = max(_SHORTEST_WINDOW_S, steps * _WINDOW_STEP_S)
-        return min(longest, round(filled_s * SAMPLE_RATE_HZ / self._front_end.hop_length))
+        return min(longest, self._frames(filled_s))
 
     def _read(self, windows: Sequence[Window], options: InferenceOptions) -> list[tuple[Passage, int | None]]:
         """The passage at the start of each of these alike windows, and the frames after which to read on, or None."""
@@ -157,6 +209,14 @@ class Whisper:
 
     def _duration_s(self, frames: int) -> float:
         return frames * self._front_end.hop_length / SAMPLE_RATE_HZ
+
+    def _frames(self, duration_s: float) -> int:
+        return round(duration_s * SAMPLE_RATE_HZ / self._front_end.hop_length)
+
+
+def _is_doubtful(passage: Passage) -> bool:
+    """Whether the model thinks that nobody spoke, or is unsure of what it read."""
+    return passage.no_speech_prob > _NO_SPEECH_PROB or passage.hypotheses[0].log_prob < _UNSURE_LOG_PROB
 
 
 def _is_silence(passage: Passage) -> bool:

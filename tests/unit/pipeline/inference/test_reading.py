@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,9 @@ from pipeline.values import (
 DEMO_CALL = Path(__file__).parents[4] / "workers" / "demo" / "call.wav"
 RECORDING = Recording(60.0, 16_000, "wav", (Channel(0),))
 ONE_BEAM = InferenceOptions(beam_size=1)
+AGENT_TURNS_S = ((0.6, 5.26), (10.43, 13.23), (18.92, 22.79))
+SENTENCE_ENDS = (13, 30)
+"""`.` and `?` as tokens of the default model."""
 VOCABULARY = AttentionVocabulary(tokens=(), end=100, no_timestamps=110, prompt=(101,), suppressed=())
 
 
@@ -108,6 +112,43 @@ def test_what_is_no_loop_is_searched_once(watched: tuple[Whisper, Watched], agen
     engine.searches.clear()
     _read(model, _features(agent[: 3 * 16_000], model.spec))
     assert engine.searches == [Search()]
+
+
+class Hasty(WhisperEngine):
+    """The real engine; its first reading begins with the last sentence, as that of a small model does now and then."""
+
+    searches = 0
+
+    def search(self, encoded: object, count: int, options: InferenceOptions, search: Search) -> list[Reading]:
+        self.searches += 1
+        readings = super().search(encoded, count, options, search)
+        return [_last_sentence(reading) for reading in readings] if self.searches == 1 else readings
+
+
+def _last_sentence(reading: Reading) -> Reading:
+    """The reading with its first timestamp, and text from the last sentence on."""
+    (tokens,) = reading.sequences
+    marks = [index for index, token in enumerate(tokens) if token in SENTENCE_ENDS]
+    return replace(reading, sequences=((tokens[0], *tokens[marks[-2] + 1 :]),))
+
+
+def test_speech_that_a_reading_left_out_is_read_after_all_and_nothing_twice(
+    default_folder: Path, default_spec: ModelSpec
+) -> None:
+    """Three turns of the agent, of which the first reading has nothing but the last question."""
+    samples, rate_hz = soundfile.read(DEMO_CALL, dtype="float32")
+    turns = [samples[round(start_s * rate_hz) : round(end_s * rate_hz), 0] for start_s, end_s in AGENT_TURNS_S]
+    segment = _features(soxr.resample(np.concatenate(turns), rate_hz, 16_000), default_spec)
+    assert isinstance(default_spec.vocabulary, AttentionVocabulary)
+    hasty = Hasty(default_folder, default_spec.vocabulary, ModelRuntime(threads=2))
+    model = Whisper(default_folder, default_spec, ModelRuntime(threads=2))
+    model._engine = hasty
+    (best,) = _read(model, segment).hypotheses
+    text = Tokenizer.from_file(str(default_folder / "tokenizer.json")).decode(list(best.tokens))
+    assert hasty.searches == 2
+    for said in ("Thank you for calling", "How can I help", "your account number?", "What would you like to know?"):
+        assert text.count(said) == 1
+    assert list(best.token_start_s) == sorted(best.token_start_s)
 
 
 def test_tokens_are_timed_where_their_words_are_said(whisper: Whisper, agent: NDArray[np.float32]) -> None:
