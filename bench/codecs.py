@@ -2,8 +2,9 @@
 
 The utterances are brought to 8 kHz and equal level, joined to recordings of
 up to 28 s, encoded, and the same files are given to both. `cost` is how much the word error rate rises over that of
-16-bit PCM: a codec should cost no more here than there. faster-whisper is the extra `bench`; G.729
-takes Debian's libbcg729.
+16-bit PCM: a codec should cost no more here than there. How much more it does is `dearer`, with the interval that holds
+95 % of what the same recordings drawn anew (a paired bootstrap) give: a codec is dearer here only where all of it is
+above zero. faster-whisper is the extra `bench`; G.729 takes Debian's libbcg729.
 """
 
 import ctypes.util
@@ -16,6 +17,7 @@ from typing import Any, Final
 import av
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from bench import g729
 from bench.harness import Figure, Findings, Plan, installed
@@ -25,10 +27,13 @@ from bench.speech import TELEPHONE_RATE_HZ, Samples, Spoken, join, utterances
 from workers import evaluate
 
 LONGEST_S = 28.0
-UTTERANCES: Final = 25
+UTTERANCES: Final = 150
+DRAWS: Final = 10_000
 PLAIN: Final = "PCM 16 bits"
 
 Encoder = Callable[[Samples, Path], None]
+Counts = NDArray[np.int64]
+"""A number for each recording."""
 
 
 def by_libsndfile(samples: Samples, path: Path, subtype: str) -> None:
@@ -68,10 +73,11 @@ CODECS: Final[Mapping[str, tuple[str, Encoder]]] = {
 
 
 def measure(recordings: Sequence[Spoken], codecs: Mapping[str, tuple[str, Encoder]], model: str) -> Sequence[Row]:
-    """A row for each codec: error rates of both, and what it costs over plain PCM, all in percent."""
+    """A row for each codec, see `_compared`."""
     ours = Ours(model)
     yardstick = Yardstick(ours.folder)
     rows: list[dict[str, Any]] = []
+    errors: dict[str, tuple[Counts, Counts]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, (suffix, encode) in codecs.items():
             heard: dict[str, list[str]] = {"ours": [], "yardstick": []}
@@ -83,19 +89,42 @@ def measure(recordings: Sequence[Spoken], codecs: Mapping[str, tuple[str, Encode
                 declared = {"encoding": "g729"} if suffix == ".g729" else {}
                 heard["ours"].append(ours.transcribe(path, **declared).text)
                 heard["yardstick"].append(yardstick.transcribe(path))
-            rates = {f"{who}_wer": _wer(recordings, texts) for who, texts in heard.items()}
+            counted = {who: _errors(recordings, texts) for who, texts in heard.items()}
+            errors[name] = counted["ours"], counted["yardstick"]
             seconds = sum(len(each.samples) for each in recordings) / TELEPHONE_RATE_HZ
-            rows.append({"codec": name, "kbit_s": round(8 * size / seconds / 1000, 1), **rates})
-            plain = rows[0]
-            rows[-1] |= {f"{who}_cost": round(rows[-1][f"{who}_wer"] - plain[f"{who}_wer"], 2) for who in heard}
+            rows.append({"codec": name, "kbit_s": round(8 * size / seconds / 1000, 1)})
+            rows[-1] |= _compared(_words(recordings), errors[PLAIN], errors[name])
             progress(rows[-1])
     return rows
 
 
-def _wer(recordings: Sequence[Spoken], texts: Sequence[str]) -> float:
-    pairs = zip(recordings, texts, strict=True)
-    rate = evaluate.score([evaluate.Spoken("", each.text, text, 0.0) for each, text in pairs]).wer
-    return round(100 * (rate or 0.0), 2)
+def _words(recordings: Sequence[Spoken]) -> Counts:
+    return np.array([len(evaluate.normalise(each.text).split()) for each in recordings])
+
+
+def _errors(recordings: Sequence[Spoken], texts: Sequence[str]) -> Counts:
+    """Words that were got wrong, by recording."""
+    scores = [
+        evaluate.score([evaluate.Spoken("", each.text, text, 0.0)]).wer or 0.0
+        for each, text in zip(recordings, texts, strict=True)
+    ]
+    counted: Counts = np.rint(np.array(scores) * _words(recordings)).astype(np.int64)
+    return counted
+
+
+def _compared(words: Counts, plain: tuple[Counts, Counts], coded: tuple[Counts, Counts]) -> dict[str, Any]:
+    """Error rates, costs over plain PCM, and how much dearer a codec is here than there, in points."""
+    costs = [after - before for after, before in zip(coded, plain, strict=True)]
+    drawn = np.random.default_rng(1).integers(0, len(words), (DRAWS, len(words)))
+    dearer = costs[0] - costs[1]
+    low, high = np.quantile(dearer[drawn].sum(axis=1) / words[drawn].sum(axis=1), (0.025, 0.975))
+    whole = [_points(each, words) for each in (*coded, *costs, dearer)]
+    keys = ("ours_wer", "yardstick_wer", "ours_cost", "yardstick_cost", "dearer")
+    return {**dict(zip(keys, whole, strict=True)), "low": round(100 * low, 2), "high": round(100 * high, 2)}
+
+
+def _points(errors: Counts, words: Counts) -> float:
+    return round(100 * float(errors.sum() / max(1, words.sum())), 2)
 
 
 def run(plan: Plan) -> Findings:
@@ -107,8 +136,7 @@ def run(plan: Plan) -> Findings:
         codecs["G.729"] = ".g729", partial(by_bcg729, library=Path(library))
     if plan.quick:
         codecs = {name: codecs[name] for name in (PLAIN, "GSM 06.10")}
-    recordings = join(utterances(plan, UTTERANCES), LONGEST_S)
-    words = sum(len(evaluate.normalise(each.text).split()) for each in recordings)
+    recordings = join(utterances(plan, 8 if plan.quick else UTTERANCES), LONGEST_S)
     columns = {
         "codec": "codec",
         "kbit_s": "kbit/s",
@@ -116,6 +144,9 @@ def run(plan: Plan) -> Findings:
         "yardstick_wer": "faster-whisper, %",
         "ours_cost": "cost, points",
         "yardstick_cost": "cost to faster-whisper",
+        "dearer": "dearer by",
+        "low": "95 %: from",
+        "high": "to",
     }
     rows = measure(recordings, codecs, plan.model)
     figures = {
@@ -124,8 +155,11 @@ def run(plan: Plan) -> Findings:
             (sum(row["ours_wer"] for row in rows) / (sum(row["yardstick_wer"] for row in rows) or 1.0),),
             higher_is_better=False,
         ),
+        "dearer_for_certain": Figure(
+            (float(sum(row["low"] > 0 for row in rows)),), higher_is_better=False, is_ratio=False
+        ),
     }
-    note = f"{words} words in {len(recordings)} recordings; {plan.model}, int8."
+    note = f"{_words(recordings).sum()} words in {len(recordings)} recordings; {plan.model}, int8."
     missing = () if library else ("G.729 was not encoded: there is no libbcg729.",)
     report = Report("Codec round trips", columns, rows, (note, *missing), (*PACKAGES, "faster-whisper"))
     return Findings(figures, [report])
