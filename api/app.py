@@ -99,6 +99,8 @@ def _complete_schema(app: FastAPI) -> None:
     made = app.openapi
 
     def openapi() -> dict[str, Any]:
+        if app.openapi_schema:
+            return app.openapi_schema
         document = made()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         for model in _APART:

@@ -4,18 +4,18 @@ import logging
 import random
 import time
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
 
+# As they are sent, because it is done for every answer.
 _SAFE = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cache-control": b"no-store",
 }
 
 
@@ -37,9 +37,10 @@ class Headers:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in {**_SAFE, **scope["state"]["headers"], "X-Request-Id": request_id}.items():
-                    headers.setdefault(name, value)
+                own = {name.lower().encode(): value.encode() for name, value in scope["state"]["headers"].items()}
+                ours = {**_SAFE, **own, b"x-request-id": request_id.encode()}
+                said = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(each for each in ours.items() if each[0] not in said)]
                 _log(scope, message["status"], request_id, time.monotonic() - started_at)
             await send(message)
 

@@ -61,5 +61,5 @@ class _Body:
 
 
 def _has_body(scope: Scope) -> bool:
-    headers = Headers(scope=scope)
-    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+    headers = scope["headers"]
+    return any(name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in headers)

@@ -20,7 +20,7 @@ class Queries:
             InvalidRequest: it does not.
         """
         # A WebSocket has none that mean anything.
-        if not request.query_params or request.scope["type"] != "http":
+        if not request.scope["query_string"] or request.scope["type"] != "http":
             return
         if not self._known:
             self._known = _described(request.app.openapi())

@@ -156,12 +156,14 @@ def check_origin(request: HTTPConnection) -> None:
     Raises:
         ForeignOrigin: this is such a request, or a name was made to point to this machine.
     """
-    host = request.url.hostname or ""
-    if host not in _LOOPBACK_NAMES:
-        raise ForeignOrigin(f"Host: {host[:64]}")
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.url.netloc:
-        raise ForeignOrigin("Origin")
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    try:
+        if urlsplit(f"//{host}").hostname not in _LOOPBACK_NAMES:
+            raise ForeignOrigin(f"Host: {host[:64]}")
+        if origin is not None and urlsplit(origin).netloc != host:
+            raise ForeignOrigin("Origin")
+    except ValueError as error:
+        raise ForeignOrigin("neither Host nor Origin may be odd") from error
     if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
         raise ForeignOrigin("Sec-Fetch-Site")
 

@@ -2,11 +2,13 @@
 
 import gc
 import socket
+import sys
 
 import uvicorn
 from fastapi import FastAPI
 
 from api.app import make_app
+from api.protocol import Protocol
 from api.watching import Watcher
 from workers import log
 from workers.client import Client
@@ -17,6 +19,7 @@ from workers.settings import Settings
 _GRACE_S = 5
 _KEEP_ALIVE_S = 75
 _MOST_MESSAGE_BYTES = 2**20
+_SWITCH_S = 0.0005
 
 
 class Server(uvicorn.Server):
@@ -51,6 +54,9 @@ def serve(settings: Settings, listening: socket.socket) -> None:
     # again and again would hold up everybody for a moment.
     gc.collect()
     gc.freeze()
+    # A thread that computes keeps the interpreter for so long when the event loop would have it back, which lets go of
+    # it at every read and write. The usual 5 ms, several times in a request, would make the quick ones slow.
+    sys.setswitchinterval(_SWITCH_S)
     make_server(app).run([listening])
 
 
@@ -65,6 +71,8 @@ def make_server(app: FastAPI) -> Server:
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
         lifespan="on",
+        loop="uvloop",
+        http=Protocol,
         ws="websockets-sansio",
         ws_max_size=_MOST_MESSAGE_BYTES,
     )
