@@ -177,6 +177,7 @@ MADE: Final[dict[str, tuple[int, Callable[[Path], bytes], str]]] = {
 
 _PREPROCESS, _UPLOADS = "unit/pipeline/preprocess/test_preprocess.py", "integration/api/test_uploads.py"
 _SECURITY, _ACTIONS = "integration/api/test_security.py", "integration/api/test_actions.py"
+_OUTBOUND = "integration/api/test_outbound.py"
 _GUARD, _HTTP = "unit/workers/outbound/test_guard.py", "unit/workers/outbound/test_http.py"
 
 ELSEWHERE: Final = (
@@ -197,6 +198,11 @@ ELSEWHERE: Final = (
     (55, _HTTP, "test_redirects_are_followed_five_times_and_no_more"),
     (55, _HTTP, "test_a_compressed_body_is_unpacked_and_a_bomb_of_one_is_not"),
     (55, _HTTP, "test_a_server_that_keeps_one_waiting_is_given_up_in_time"),
+    (55, _OUTBOUND, "test_an_address_inside_is_asked_by_no_door"),
+    (55, _OUTBOUND, "test_a_redirect_inside_or_one_after_another_leads_nowhere"),
+    (55, _OUTBOUND, "test_a_name_that_changes_its_mind_between_two_requests_is_checked_again"),
+    (55, _OUTBOUND, "test_a_server_whose_answer_never_begins_is_given_up"),
+    (55, _OUTBOUND, "test_a_bomb_is_not_unpacked"),
     (56, _SECURITY, "test_the_same_request_with_the_same_key_is_one_job"),
     (57, _SECURITY, "test_another_tenants_job_is_a_404_with_the_same_body_on_every_route"),
     (58, _UPLOADS, "test_a_sender_who_dawdles_is_given_up"),

@@ -167,7 +167,7 @@ def _check_links_are_fetched(settings: Settings) -> None:
 
 @contextmanager
 def _endless(url: str, policy: Policy) -> Iterator[Iterator[bytes]]:
-    limits = Limits(sys.maxsize, math.inf, idle_s=_LONGEST_PAUSE_S)
+    limits = Limits(sys.maxsize, math.inf, idle_s=_LONGEST_PAUSE_S, head_s=_LONGEST_PAUSE_S)
     with Outbound(policy).get(url, limits) as body:
         yield iter(body)
 

@@ -131,6 +131,10 @@ class Deadline:
     def __init__(self, total_s: float) -> None:
         self._at = time.monotonic() + total_s
 
+    def extend(self, more_s: float) -> None:
+        """Move it."""
+        self._at += more_s
+
     def at_most(self, wait_s: float | None) -> float:
         """The wait, cut to what is left.
 

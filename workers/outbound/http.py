@@ -23,12 +23,16 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 @dataclass(frozen=True)
 class Limits:
-    """What a fetch may cost: bytes after decompression, seconds in all and in silence, and redirects followed."""
+    """What a fetch may cost: bytes after decompression, seconds in all and in silence, and redirects followed.
+
+    What goes on for ever has its time until the body begins, `head_s`, apart.
+    """
 
     max_bytes: int
     total_s: float
     idle_s: float = 10.0
     redirects: int = 5
+    head_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,8 @@ class Outbound:
             FetchFailed: the server answered, but not with a recording.
             TooLarge: more than `max_bytes`, as the body itself shows or its header says.
         """
-        deadline = Deadline(limits.total_s)
+        first_s = limits.total_s if limits.head_s is None else limits.head_s
+        deadline = Deadline(first_s)
         own = dict(headers or {})
         with _plain_errors(), ExitStack() as hop:
             for _hop in range(limits.redirects + 1):
@@ -76,6 +81,7 @@ class Outbound:
                 asked = {**own, "Accept-Encoding": "gzip, identity"}
                 answer = hop.enter_context(self._send("GET", checked, asked, b"", (deadline, limits.idle_s)))
                 if answer.status not in _REDIRECTS:
+                    deadline.extend(limits.total_s - first_s)
                     yield _body(checked, answer, limits)
                     return
                 url = _target(checked, answer)
