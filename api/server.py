@@ -2,7 +2,6 @@
 
 import gc
 import socket
-import sys
 
 import uvicorn
 from fastapi import FastAPI
@@ -19,7 +18,6 @@ from workers.settings import Settings
 _GRACE_S = 5
 _KEEP_ALIVE_S = 75
 _MOST_MESSAGE_BYTES = 2**20
-_SWITCH_S = 0.0005
 
 
 class Server(uvicorn.Server):
@@ -54,9 +52,6 @@ def serve(settings: Settings, listening: socket.socket) -> None:
     # again and again would hold up everybody for a moment.
     gc.collect()
     gc.freeze()
-    # A thread that computes keeps the interpreter for so long when the event loop would have it back, which lets go of
-    # it at every read and write. The usual 5 ms, several times in a request, would make the quick ones slow.
-    sys.setswitchinterval(_SWITCH_S)
     make_server(app).run([listening])
 
 
