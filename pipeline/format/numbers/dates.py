@@ -37,6 +37,7 @@ _YEAR_BEFORE = any_of(
         *MONTHS,
     ],
 )
+_OF_ONE = any_of([*words("was wasn't is isn't has hasn't saw brought"), "will be", "would be", "had been"])
 _ZERO = r"(?:oh|o|zero)"
 _MONTH_NUMBER = rf"(?P<month>(?:{_ZERO} )?{ONE}|{any_of(['ten', 'eleven', 'twelve'])})"
 _SLASH = r"(?: slash)?"
@@ -163,4 +164,6 @@ RULES: tuple[Rule, ...] = (
     rule(NumberKind.DATE, "two thousands", lambda _: "2000s"),
     rule(NumberKind.DATE, rf"(?P<year>{YEAR}){ENDS_HERE}{_NOT_THINGS}", _year, before=_YEAR_BEFORE),
     rule(NumberKind.DATE, rf"(?P<year>{YEAR}){ENDS_HERE}{_NOT_THINGS}", _year, before=rf"{YEAR} (?:to|and|through|or)"),
+    # Of two thousand and twelve things one says that they were.
+    rule(NumberKind.DATE, rf"(?P<year>two thousand(?: and)? {SMALL})(?= {_OF_ONE})", _year),
 )

@@ -10,6 +10,7 @@ from pipeline.format.numbers.lexicon import SIGNS, VALUES
 from pipeline.format.numbers.rule import NumberKind, Rule
 
 _RULES: tuple[Rule, ...] = (
+    *times.FROM_THE_HOUR,
     *idioms.RULES,
     *money.RULES,
     *times.RULES,
@@ -31,7 +32,7 @@ _RULES: tuple[Rule, ...] = (
 # Trying the rules at other words would find nothing, and take most of the time.
 _STARTS = frozenset(
     {*VALUES, *ordinals.ORDINAL_VALUES, *dates.MONTHS, *"abcdefghijklmnopqrstuvwxyz"}
-    | {"double", "triple", "plus", "minus", "negative", "point", "hundred", "catch", "covid", "co"}
+    | {"double", "triple", "plus", "minus", "negative", "point", "hundred", "catch", "covid", "co", "quarter", "half"}
     | {name.split()[0] for name in codes.NATO},
 )
 _WEB_SIGNS = frozenset({"dot"})

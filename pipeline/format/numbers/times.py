@@ -2,9 +2,10 @@
 
 import re
 
-from pipeline.format.numbers.lexicon import END, ENDS_HERE, ONE, TEEN, any_of, value_of, words
+from pipeline.format.numbers.lexicon import END, ENDS_HERE, ONE, SMALL, TEEN, any_of, value_of, words
 from pipeline.format.numbers.rule import NumberKind, Rule, rule
 
+_MINUTES = 60
 _HOUR_12 = rf"(?:ten{END}|eleven{END}|twelve{END}|{ONE})"
 _HOUR_24 = rf"(?:twenty(?: {any_of(['one', 'two', 'three'])})?{END}|{TEEN}|(?:(?:oh|o|zero) )?{ONE})"
 _MINUTE = rf"(?:(?:oh|o|zero) {ONE}|{any_of(['twenty', 'thirty', 'forty', 'fifty'])}(?: {ONE})?|{TEEN})"
@@ -30,6 +31,15 @@ _AT = any_of(words("at by until till before after since around about past"))
 _QUARTER = any_of(["fifteen", "thirty", "forty five"])
 _SAY = any_of(["it is", "it's", "it's now", "let's say", "how about", "what about", "make it", "let's do"])
 _EXACT_AT = any_of(["at", "until", "till"])
+_PAST = any_of(["past", "after"])
+_TO = any_of(["to", "till", "before"])
+_FEW = any_of(["five", "ten", "twenty five", "twenty"])
+_FROM_THE_HOUR = (
+    rf"half past|(?P<quarter>(?:a )?quarter) (?:{_PAST}|(?P<to_quarter>{_TO}|of))"
+    rf"|(?P<few>{_FEW}) {_PAST}|(?P<many>{any_of(['twenty five', 'twenty'])}) (?P<to_many>{_TO})"
+    rf"|(?P<minutes>{SMALL}) minutes (?:{_PAST}|(?P<to_minutes>{_TO}))"
+)
+"""Not `five to ten`, which is more often from five to ten."""
 
 
 def _time(match: re.Match[str]) -> str:
@@ -42,6 +52,16 @@ def _time_of_half_day(match: re.Match[str]) -> str:
     minute = match["minute"]
     clock = f"{value_of(match['hour'])}:{value_of(minute):02}" if minute else str(value_of(match["hour"]))
     return f"{clock} {match['half']}.m."
+
+
+def _from_the_hour(match: re.Match[str]) -> str | None:
+    said = match["few"] or match["many"] or match["minutes"] or ("fifteen" if match["quarter"] else "thirty")
+    minute, hour = value_of(said), value_of(match["hour"])
+    if minute >= _MINUTES:
+        return None
+    if match["to_quarter"] or match["to_many"] or match["to_minutes"]:
+        hour, minute = hour - 1 or 12, _MINUTES - minute
+    return f"{hour}:{minute:02} {match['half']}.m."
 
 
 def _hours(match: re.Match[str]) -> str:
@@ -63,6 +83,11 @@ def _o_clock(match: re.Match[str]) -> str:
 def _military(match: re.Match[str]) -> str:
     return f"{value_of(match['hour']):02}:00"
 
+
+FROM_THE_HOUR: tuple[Rule, ...] = (
+    rule(NumberKind.TIME, rf"(?:{_FROM_THE_HOUR}) (?P<hour>{_HOUR_12}) {_HALF}", _from_the_hour),
+)
+"""Only where the half of the day is said: `a quarter past ten` reads well as it is."""
 
 RULES: tuple[Rule, ...] = (
     rule(NumberKind.TIME, rf"(?P<hour>{_HOUR_12})(?: (?P<minute>{_MINUTE}))? {_HALF}", _time_of_half_day),
