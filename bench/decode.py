@@ -29,6 +29,8 @@ FRAME_S = 0.02
 SHORT_S: Final = 10.0
 LENGTHS_S: Final = (SHORT_S, 120.0, 600.0, 1800.0)
 ROUNDS: Final = 3
+FLATNESS_ROUNDS: Final = 5
+LANGUAGE_MODELS: Final = (None, Path(GENERAL))
 LABELS = CtcLabels(("", " ", *"abcdefghijklmnopqrstuvwxyz'"), 0, pieces=False)
 COLUMNS: Final = {
     "decoder": "decoder",
@@ -74,13 +76,13 @@ def run(plan: Plan) -> Findings:
     rates: dict[tuple[str, str, float], tuple[float, ...]] = {}
     for seconds in plan.track(lengths, "lengths"):
         parts = _parts(text, seconds)
-        for lm in (None, Path(GENERAL)):
+        for lm in LANGUAGE_MODELS:
             reference: list[str] = []
             for name, search in _searches(lm, seconds).items():
                 found = [_measured(search, parts) for _ in range(plan.rounds(ROUNDS if seconds == SHORT_S else 1))]
                 said = found[0][1]
                 reference = reference or said
-                key = (name, "general" if lm else "none", seconds)
+                key = (name, _name(lm), seconds)
                 rates[key] = tuple(rate for rate, _ in found)
                 rows.append({
                     **dict(zip(("decoder", "lm", "length_s"), key, strict=True)),
@@ -89,18 +91,27 @@ def run(plan: Plan) -> Findings:
                     "differs": wer(reference, said),
                 })  # fmt: skip
     report = Report("CTC beam search", COLUMNS, rows, ("beam width 5",), PACKAGES)
-    return Findings(_figures(rates, rows, lengths), [report])
+    figures = {
+        f"rate_at_{lengths[-1]:g}_s_over_{SHORT_S:g}_s_{_name(lm)}": Figure(
+            _flatness(lm, text, lengths[-1], plan.rounds(FLATNESS_ROUNDS))
+        )
+        for lm in plan.track(LANGUAGE_MODELS, "flatness")
+    }
+    return Findings(figures | _figures(rates, rows, lengths), [report])
+
+
+def _flatness(lm: Path | None, text: str, seconds: float, rounds: int) -> tuple[float, ...]:
+    """Our rate at that length over the one at ten seconds, on the same words; both in each round, by turns."""
+    long, short = _parts(text, seconds), _parts(text, SHORT_S, count=round(seconds / SHORT_S))
+    ours = _ours(lm)
+    return tuple(_measured(ours, long)[0] / _measured(ours, short)[0] for _ in range(rounds))
 
 
 def _figures(
     rates: dict[tuple[str, str, float], tuple[float, ...]], rows: Sequence[Row], lengths: Sequence[float]
 ) -> dict[str, Figure]:
     figures = {}
-    for lm in ("general", "none"):
-        short = median(rates["ours", lm, SHORT_S])
-        figures[f"rate_at_{lengths[-1]:g}_s_over_{SHORT_S:g}_s_{lm}"] = Figure(
-            tuple(rate / short for rate in rates["ours", lm, lengths[-1]])
-        )
+    for lm in map(_name, LANGUAGE_MODELS):
         whole_s = min(lengths[-1], _LONGEST_WHOLE_S)
         figures[f"cpu_over_whole_pyctcdecode_at_{whole_s:g}_s_{lm}"] = Figure(
             (median(rates["pyctcdecode", lm, whole_s]) / median(rates["ours", lm, whole_s]),), higher_is_better=False
@@ -114,11 +125,15 @@ def _letters(seconds: float) -> int:
     return round(seconds / FRAME_S / 3)
 
 
-def _parts(text: str, seconds: float) -> list[tuple[str, CtcEmissions]]:
-    """Text and its emissions: a dozen short ones, or one long one."""
+def _name(lm: Path | None) -> str:
+    return lm.name if lm else "none"
+
+
+def _parts(text: str, seconds: float, count: int | None = None) -> list[tuple[str, CtcEmissions]]:
+    """Text and its emissions: so many, or a dozen short ones, or one long one."""
     chance = np.random.default_rng(1)
     letters = _letters(seconds)
-    count = 12 if seconds == SHORT_S else 1
+    count = count or (12 if seconds == SHORT_S else 1)
     cut = [text[at * letters : (at + 1) * letters].strip() for at in range(count)]
     return [(part, emissions_of(part, chance)) for part in cut if part]
 
@@ -133,8 +148,7 @@ def _measured(search: Search, parts: Sequence[tuple[str, CtcEmissions]]) -> tupl
 
 def _searches(lm: Path | None, seconds: float) -> dict[str, Search]:
     """The decoders by name, ours first; ours finds times and confidences too."""
-    ours = CtcDecoder(LABELS, DecodeOptions(), lm)
-    found: dict[str, Search] = {"ours": lambda emissions: " ".join(word.text for word in ours.decode(emissions).words)}
+    found: dict[str, Search] = {"ours": _ours(lm)}
     if seconds <= _LONGEST_WHOLE_S:
         found["pyctcdecode"] = _pyctcdecode(lm)
     if lm is None and find_spec("ctc_beam_decoder"):
@@ -142,6 +156,11 @@ def _searches(lm: Path | None, seconds: float) -> dict[str, Search]:
     if lm is None and find_spec("flashlight"):
         found["flashlight-text"] = _flashlight()
     return found
+
+
+def _ours(lm: Path | None) -> Search:
+    decoder = CtcDecoder(LABELS, DecodeOptions(), lm)
+    return lambda emissions: " ".join(word.text for word in decoder.decode(emissions).words)
 
 
 def _pyctcdecode(lm: Path | None) -> Search:

@@ -15,7 +15,7 @@ from pipeline.decode.alignment import align
 from pipeline.decode.hotwords import Hotwords, PhraseScores
 from pipeline.decode.labels import PIECE_START, CtcLabels, FramedWord, timed_word
 from pipeline.decode.language import Continued, load_language_model
-from pipeline.decode.windows import windows, without_pauses
+from pipeline.decode.windows import telling_frames, windows
 from pipeline.options import DecodeOptions
 from pipeline.values import Alternative, CtcEmissions, Emissions, WordSegment
 
@@ -64,10 +64,12 @@ class CtcDecoder:
         for number, window in enumerate(cut, start=1):
             if self._lm is not None:
                 self._lm.ends = number == len(cut)
-            beams = self._beams(without_pauses(window, self._labels.blank), state)
+            telling = telling_frames(window, self._labels.blank)
+            beams = self._beams(window[telling], state)
             text, state, *_ = beams[0]
-            aligned = align(_plain(text).split(), window, self._labels)
-            words += [replace(word, first=first + word.first, end=first + word.end) for word in aligned]
+            aligned = align(_plain(text).split(), window[telling], self._labels)
+            frames = [first + int(frame) for frame in telling]
+            words += [replace(word, first=frames[word.first], end=frames[word.end - 1] + 1) for word in aligned]
             first += len(window)
         listed = beams[: self._n_best] if len(cut) == 1 and words else []
         return words, tuple(Alternative(_plain(text), float(score)) for text, *_, score in listed)

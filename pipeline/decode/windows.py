@@ -34,11 +34,10 @@ def windows(
     return np.split(log_probs, cuts[1:])
 
 
-def without_pauses(log_probs: npt.NDArray[np.floating[Any]], blank: int) -> npt.NDArray[np.floating[Any]]:
+def telling_frames(log_probs: npt.NDArray[np.floating[Any]], blank: int) -> npt.NDArray[np.intp]:
     """Of each run of frames that are surely blank, the first: it keeps equal labels apart, the rest change nothing."""
     is_blank = log_probs[:, blank] > np.log(_SURELY_BLANK)
-    left: npt.NDArray[np.floating[Any]] = log_probs[~(is_blank & np.concatenate([[False], is_blank[:-1]]))]
-    return left
+    return np.flatnonzero(~(is_blank & np.concatenate([[False], is_blank[:-1]])))
 
 
 def _word_starts(

@@ -9,7 +9,7 @@ import pytest
 from pipeline.decode import CtcDecoder, GreedyDecoder
 from pipeline.decode.labels import CtcLabels
 from pipeline.decode.language import GENERAL, Continued, load_language_model
-from pipeline.decode.windows import WINDOW_S, windows, without_pauses
+from pipeline.decode.windows import WINDOW_S, telling_frames, windows
 from pipeline.options import DecodeOptions
 from tests.unit.pipeline.decode.ctc_emissions import CHARACTERS, FRAME_S, PIECES, emissions_of, path_of
 
@@ -75,5 +75,5 @@ def test_of_a_pause_one_frame_is_left() -> None:
     blank = CHARACTERS.blank
     path = [blank, blank, *path_of(CHARACTERS, "a"), blank, blank, blank, *path_of(CHARACTERS, "a"), blank]
     emissions = emissions_of(CHARACTERS, path, 0.995)
-    left = without_pauses(emissions.log_probs, blank)
+    left = emissions.log_probs[telling_frames(emissions.log_probs, blank)]
     assert [CHARACTERS.texts[index] for index in left.argmax(axis=1)] == ["", "a", "a", "", "a", "a", ""]
