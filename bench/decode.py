@@ -152,14 +152,15 @@ def _searches(lm: Path | None, seconds: float) -> dict[str, Search]:
     if seconds <= _LONGEST_WHOLE_S:
         found["pyctcdecode"] = _pyctcdecode(lm)
     if lm is None and find_spec("ctc_beam_decoder"):
+        found["ours with ctc-beam-decoder"] = _ours(lm, DecodeOptions(search="ctc-beam-decoder"))
         found["ctc-beam-decoder"] = _ctc_beam_decoder()
     if lm is None and find_spec("flashlight"):
         found["flashlight-text"] = _flashlight()
     return found
 
 
-def _ours(lm: Path | None) -> Search:
-    decoder = CtcDecoder(LABELS, DecodeOptions(), lm)
+def _ours(lm: Path | None, options: DecodeOptions | None = None) -> Search:
+    decoder = CtcDecoder(LABELS, options or DecodeOptions(), lm)
     return lambda emissions: " ".join(word.text for word in decoder.decode(emissions).words)
 
 

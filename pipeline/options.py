@@ -161,6 +161,10 @@ class DecodeOptions(Options):
         None, description="`general`, `none`, or a name that the workers know; default: what they were given."
     )
 
+    search: Literal["pyctcdecode", "ctc-beam-decoder"] | None = Field(
+        None, description="Default: pyctcdecode. The other is faster where it is installed; not for hotwords or models."
+    )
+
     @property
     def expected(self) -> tuple[Hotword, ...]:
         """The hotwords, each in its long form."""

@@ -1,6 +1,8 @@
 """CTC search against adding up every path: what a text is worth is the sum over all the ways to write it."""
 
+import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import groupby, product
 from pathlib import Path
@@ -12,11 +14,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.decode import CtcDecoder, CtcLabels, GreedyDecoder, load_decoder
+from pipeline.decode.hotwords import Hotwords
+from pipeline.decode.language import GENERAL
+from pipeline.decode.search import CompiledSearch, PythonSearch, search_for
 from pipeline.errors import ModelNotFound
 from pipeline.options import DecodeOptions
 from pipeline.spec import CtcVocabulary, ModelSpec, RawWaveform
 from pipeline.values import CtcEmissions, Span, WordSegment
-from tests.unit.pipeline.decode.ctc_emissions import CHARACTERS, PIECES
+from tests.unit.pipeline.decode.ctc_emissions import CHARACTERS, PIECES, emissions_of, path_of
 
 FRAME_S = 0.02
 SMALL = CtcLabels(("", " ", "a", "b"), 0, pieces=False)
@@ -116,3 +121,45 @@ def test_a_language_model_without_its_library_says_what_to_install(tmp_path: Pat
     lm.touch()
     with pytest.raises(ModelNotFound, match=r"voxqueue\[lm\]"):
         load_decoder(tmp_path, spec, DecodeOptions(beam_width=1), lm)
+
+
+def _unsure(seed: int, labels: CtcLabels, spelled: Sequence[str]) -> CtcEmissions:
+    path = path_of(labels, spelled)
+    return emissions_of(labels, path, np.random.default_rng(seed).uniform(0.4, 0.95, len(path)))
+
+
+def _behind_the_first(segment: WordSegment) -> list[float]:
+    """How much less the readings are worth than the first; labels that write nothing are blanks to one library only."""
+    return [segment.alternatives[0].score - each.score for each in segment.alternatives]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_compiled_search_finds_the_texts_of_pyctcdecode(seed: int) -> None:
+    pytest.importorskip("ctc_beam_decoder", reason="voxqueue[native] is not installed")
+    python = DecodeOptions(beam_width=25, n_best=3)
+    compiled = python.model_copy(update={"search": "ctc-beam-decoder"})
+    for labels, emissions in (
+        (SMALL, _random(seed, 30, SMALL, 0.002)),
+        (SMALL_PIECES, _random(seed, 30, SMALL_PIECES, 0.002)),
+        (CHARACTERS, _unsure(seed, CHARACTERS, "it's a bookkeeper's call")),
+        (PIECES, _unsure(seed, PIECES, ["▁he", "ll", "o", "▁wor", "ld", "▁", "x", "▁a", "▁book", "ke", "ep", "er"])),
+    ):
+        expected, found = (CtcDecoder(labels, options).decode(emissions) for options in (python, compiled))
+        assert found.words == expected.words
+        assert [each.text for each in found.alternatives] == [each.text for each in expected.alternatives]
+        assert _behind_the_first(found) == pytest.approx(_behind_the_first(expected), abs=0.1)
+
+
+def test_the_compiled_search_is_for_texts_without_language_model_and_hotwords() -> None:
+    pytest.importorskip("ctc_beam_decoder", reason="voxqueue[native] is not installed")
+    chosen = DecodeOptions(search="ctc-beam-decoder")
+    assert isinstance(search_for(CHARACTERS, chosen, Hotwords(chosen), None), CompiledSearch)
+    expecting = chosen.model_copy(update={"hotwords": ("acme",)})
+    assert isinstance(search_for(CHARACTERS, expecting, Hotwords(expecting), None), PythonSearch)
+    assert isinstance(search_for(CHARACTERS, chosen, Hotwords(chosen), Path(GENERAL)), PythonSearch)
+
+
+def test_a_search_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ctc_beam_decoder", None)
+    with pytest.raises(ModelNotFound, match="voxqueue\\[native\\]"):
+        CtcDecoder(CHARACTERS, DecodeOptions(search="ctc-beam-decoder"))
