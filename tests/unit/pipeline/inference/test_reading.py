@@ -119,7 +119,7 @@ class Hasty(WhisperEngine):
 
     searches = 0
 
-    def search(self, encoded: object, count: int, options: InferenceOptions, search: Search) -> list[Reading]:
+    def search(self, encoded: Encoded, count: int, options: InferenceOptions, search: Search) -> list[Reading]:
         self.searches += 1
         readings = super().search(encoded, count, options, search)
         return [_last_sentence(reading) for reading in readings] if self.searches == 1 else readings
