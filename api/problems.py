@@ -105,6 +105,11 @@ async def _on_http_error(request: Request, error: HTTPException) -> Response:
     }
     answer = problem(request.url.path, refusals.get(error.status_code, MalformedBody()))
     answer.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # Of several routes with one path Starlette tells the methods of the first.
+        described = request.app.openapi()["paths"].get(getattr(request.scope.get("route"), "path", ""))
+        if described:
+            answer.headers["Allow"] = ", ".join(sorted(map(str.upper, described)))
     return answer
 
 

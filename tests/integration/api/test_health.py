@@ -71,3 +71,9 @@ def test_a_line_a_request_names_no_id_and_tells_patience_from_slowness(
     told = [vars(record) for record in caplog.records if record.getMessage() == "http.request"]
     assert [each.get("waits", False) for each in told[-2:]] == [True, False]
     assert all(job_id not in str(each) for each in told)
+
+
+def test_a_method_that_is_not_known_is_told_all_that_are(http: httpx2.Client) -> None:
+    for path, known in (("/v1/jobs", "GET, POST"), ("/v1/jobs/x", "DELETE, GET"), ("/v1/webhooks", "GET, POST")):
+        refused = http.request("PATCH", path)
+        assert (refused.status_code, refused.headers["Allow"]) == (405, known)
