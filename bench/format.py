@@ -1,14 +1,17 @@
 """Format: accuracy of numbers, recall and precision of redaction, and milliseconds a sentence on one core.
 
 Numbers: the table of sentences of the tests, or one that `--text` names (spoken, tab, written). Redaction: planted card
-and social security numbers in calls drawn by a seed (`bench/spoken_numbers.py`). Cost: both, and punctuation, on text.
+and social security numbers in calls drawn by a seed (`bench/spoken_numbers.py`). Cost: numbers and punctuation of all
+these sentences as a call, and of sentences of several lengths, each by itself, made of the words of the demo call.
 """
 
 import time
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
+from statistics import median
 
+from bench.decode import text_of
 from bench.harness import Figure, Findings, Plan
 from bench.report import Report
 from bench.spoken_numbers import Call, calls
@@ -23,6 +26,9 @@ from pipeline.values import Channel, Recording, Span, Stream, Word, WordSegment
 
 _CASES = Path(__file__).parents[1] / "tests/unit/pipeline/format/numbers/cases.tsv"
 _ROUNDS = 5
+_LENGTHS = (5, 10, 20, 40)
+_SENTENCES = 40
+_TRIES = 5
 _CALLS = 2000
 _SEED = 7
 _HESITATIONS = frozenset({"uh", "um"})
@@ -42,7 +48,9 @@ def run(plan: Plan) -> Findings:
     recall, precision = scores(made, ENTITIES)
     alone_recall, alone_precision = scores(made, _BOTH)
     formatted_recall = recall_of_transcripts(made[: len(made) // 4])
-    costs_ms = tuple(_cost_ms([spoken for spoken, _ in rows]) for _ in range(plan.rounds(_ROUNDS)))
+    rounds = range(plan.rounds(_ROUNDS))
+    costs_ms = tuple(_cost_ms([spoken for spoken, _ in rows]) for _ in rounds)
+    by_length = {length: tuple(_alone_ms(sentences(length)) for _ in rounds) for length in _LENGTHS}
     figures = {
         "numbers_right": Figure((right,)),
         "redaction_recall": Figure((recall,)),
@@ -50,7 +58,8 @@ def run(plan: Plan) -> Findings:
         "redaction_recall_of_transcripts": Figure((formatted_recall,)),
         "redaction_recall_of_two_kinds": Figure((alone_recall,)),
         "redaction_precision_of_two_kinds": Figure((alone_precision,)),
-        "ms_a_sentence": Figure(costs_ms, higher_is_better=False, is_ratio=False),
+        "ms_a_sentence": _time(costs_ms),
+        **{f"ms_a_sentence_of_{length}_words": _time(each) for length, each in by_length.items()},
     }
     table = [{"what": key, "figure": f"{figure.value:.4f}"} for key, figure in figures.items()]
     return Findings(figures, [Report("Formatting", {"what": "what", "figure": "figure"}, table)])
@@ -110,6 +119,22 @@ def _written(spoken: str) -> str:
     for span in reversed(find_numbers(words)):
         words[span.start : span.end] = [span.written]
     return " ".join(words)
+
+
+def sentences(length: int) -> list[str]:
+    """Stretches of so many words of the demo call, each another one."""
+    said = text_of(Plan()).split()
+    said += said[:length]
+    return [" ".join(said[at : at + length]) for at in range(0, len(said) - length, len(said) // _SENTENCES)]
+
+
+def _time(rounds_ms: tuple[float, ...]) -> Figure:
+    return Figure(rounds_ms, higher_is_better=False, is_ratio=False)
+
+
+def _alone_ms(each: Sequence[str]) -> float:
+    """Of the step for the median of these sentences, each a call of its own, with as little disturbance as can be."""
+    return median(min(_cost_ms([sentence]) for _ in range(_TRIES)) for sentence in each)
 
 
 def _cost_ms(sentences: Sequence[str]) -> float:

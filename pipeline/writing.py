@@ -17,6 +17,9 @@ _TITLES = frozenset({"mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs."})
 
 def ends_sentence(word: str) -> bool:
     """Whether `word`, with its punctuation, ends a sentence; `Mr.` and its like don't."""
+    # Most words end with a letter, and this is asked of every word several times.
+    if word[-1:].isalnum():
+        return False
     return word.rstrip(_CLOSING).endswith(_SENTENCE_ENDS) and word.casefold() not in _TITLES
 
 

@@ -36,7 +36,7 @@ def load_decoder(
     hotwords nor n-best is best-path decoding.
 
     Raises:
-        ModelNotFound: no tokenizer in `folder`, or no such language model, or kenlm or the chosen search is not installed.
+        ModelNotFound: no tokenizer in `folder`, no such language model, or kenlm or the chosen search is not installed.
         ModelMismatch: the file is no language model.
     """
     if options.language_model is not None:

@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from training.punctuation.network import WIDTH, Network
+from training.punctuation.network import SMALL, WIDTH, Network
 
 
 def export(checkpoint: Path, folder: Path, none_bias: float) -> dict[str, str]:
     """Writes both files of the tagger; their SHA-256 by name. `none_bias` is added to the scores of no mark."""
     state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
-    network = Network()
+    network = Network(SMALL)
     network.load_state_dict(state["tagger"])
     with torch.no_grad():
         network.leave.bias[:3] += none_bias

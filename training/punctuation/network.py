@@ -7,24 +7,34 @@ from pipeline.format.punctuation.features import BUCKETS, NOTHING
 
 LABELS = 12
 WIDTH = 128
-HIDDEN = 256
+LARGE = (256, 256)
+"""Units of the two layers, in each direction, of the network that learns from text."""
+SMALL = (160, 128)
+"""Of the one that learns from the large one, and ships."""
 
 
 class Network(nn.Module):
     """From vectors of words and indices of pauses to a score for each label."""
 
-    def __init__(self) -> None:
+    def __init__(self, units: tuple[int, int], *, between: float = 0.0, after: float = 0.0) -> None:
+        """`between` and `after` the layers, shares of their units that are left out in training."""
         super().__init__()
         self.pauses = nn.Embedding(NOTHING + 1, WIDTH)
-        self.lstm = nn.LSTM(WIDTH, HIDDEN, 2, bidirectional=True, batch_first=True, dropout=0.25)
-        self.leave = nn.Linear(2 * HIDDEN, LABELS)
-        self.drop = nn.Dropout(0.3)
+        self.first = nn.LSTM(WIDTH, units[0], bidirectional=True, batch_first=True)
+        self.second = nn.LSTM(2 * units[0], units[1], bidirectional=True, batch_first=True)
+        self.leave = nn.Linear(2 * units[1], LABELS)
+        self.between, self.after = nn.Dropout(between), nn.Dropout(after)
 
     def forward(self, vectors: Tensor, pauses: Tensor) -> Tensor:
         """Scores (windows, words, LABELS) of vectors (windows, words, WIDTH) and pauses (windows, words)."""
-        read, _ = self.lstm(vectors + self.pauses(pauses))
-        scores: Tensor = self.leave(self.drop(read))
+        scores: Tensor = self.leave(self.after(self.read(vectors, pauses)[1]))
         return scores
+
+    def read(self, vectors: Tensor, pauses: Tensor) -> tuple[Tensor, Tensor]:
+        """What the units of both layers say of each word."""
+        first, _ = self.first(vectors + self.pauses(pauses))
+        second, _ = self.second(self.between(first))
+        return first, second
 
 
 class Vectors(nn.Module):

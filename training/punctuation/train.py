@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from pipeline.format.punctuation.features import NOTHING
 from training.punctuation.corpus import Corpus, Lexicon, read_corpora, windows_of_a_pass
-from training.punctuation.network import WIDTH, Network, Vectors
+from training.punctuation.network import LARGE, WIDTH, Network, Vectors
 from training.punctuation.pauses import simulated
 from training.punctuation.scores import micro_f1, windows_of_turns
 from training.punctuation.text import UNKNOWN
@@ -28,6 +28,7 @@ BATCH = 48
 PEAK_RATE = 2e-3
 WORD_DROPOUT = 0.08
 SEED = 20261122
+_HAS_BFLOAT16 = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001  (public is only whether it is built)
 
 
 @dataclass(slots=True)
@@ -41,19 +42,44 @@ class Trainer:
     fillers: NDArray[np.bool_]
     budget_s: float
     began_s: float
+    teacher: Network | None = None
+    """A network whose scores are worth as much as the labels, and from whose vectors the words are read."""
 
     def progress(self) -> float:
         """How much of the time has passed, 0 to 1."""
         return min(1.0, (time.process_time() - self.began_s) / self.budget_s)
 
-    def scores(self, types: NDArray[np.int64], pauses: NDArray[np.int64], *, drop: float = 0.0) -> Tensor:
-        """Scores (windows, words, labels); a share `drop` of the words is treated as never seen."""
+    def scores(self, types: NDArray[np.int64], pauses: NDArray[np.int64]) -> Tensor:
+        """Scores (windows, words, labels) of words that are all known as they are."""
+        return self._scores(self.network, self._vectors(types), pauses)
+
+    def loss(self, types: NDArray[np.int64], pauses: NDArray[np.int64], labels: NDArray[np.int64]) -> Tensor:
+        """What is to become less; some of the words are treated as never seen."""
+        vectors = self._vectors(types, drop=WORD_DROPOUT)
+        scores = self._scores(self.network, vectors, pauses).flatten(0, 1)
+        loss = nn.functional.cross_entropy(scores, torch.from_numpy(labels).flatten())
+        if self.teacher is None:
+            return loss
+        with torch.no_grad():
+            taught = self._scores(self.teacher, vectors, pauses).flatten(0, 1).softmax(dim=-1)
+        return loss / 2 + nn.functional.cross_entropy(scores, taught) / 2
+
+    def parameters(self) -> list[nn.Parameter]:
+        """What is trained: with a teacher the network alone."""
+        return [*([] if self.teacher else self.words.parameters()), *self.network.parameters()]
+
+    def _vectors(self, types: NDArray[np.int64], drop: float = 0.0) -> Tensor:
         rows = torch.from_numpy(types)
         known = self.known_of_type[rows]
         if drop:
             known = known * (torch.rand(known.shape) >= drop)
-        with torch.autocast("cpu", torch.bfloat16):
-            out: Tensor = self.network(self.words(rows, known), torch.from_numpy(pauses))
+        with torch.set_grad_enabled(self.teacher is None and torch.is_grad_enabled()):
+            vectors: Tensor = self.words(rows, known)
+        return vectors
+
+    def _scores(self, network: Network, vectors: Tensor, pauses: NDArray[np.int64]) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=_HAS_BFLOAT16):
+            out: Tensor = network(vectors, torch.from_numpy(pauses))
         return out.float()
 
     def pauses(
@@ -81,7 +107,7 @@ def rate_at(progress: float) -> float:
 
 def train(trainer: Trainer, corpora: list[Corpus], checkpoint: Path) -> None:
     """Passes over the corpora until the time is over."""
-    parameters = [*trainer.words.parameters(), *trainer.network.parameters()]
+    parameters = trainer.parameters()
     optimizer = torch.optim.AdamW(parameters, lr=PEAK_RATE, weight_decay=0.01, betas=(0.9, 0.98))
     chance, draw = random.Random(SEED), np.random.default_rng(SEED)
     next_check = 0.1
@@ -91,8 +117,7 @@ def train(trainer: Trainer, corpora: list[Corpus], checkpoint: Path) -> None:
             types, labels = all_types[start : start + BATCH], all_labels[start : start + BATCH]
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(trainer.progress())
-            scores = trainer.scores(types, trainer.pauses(types, labels, draw), drop=WORD_DROPOUT)
-            loss = nn.functional.cross_entropy(scores.view(-1, scores.shape[-1]), torch.from_numpy(labels).view(-1))
+            loss = trainer.loss(types, trainer.pauses(types, labels, draw), labels)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -117,12 +142,15 @@ def evaluate(trainer: Trainer, corpora: list[Corpus]) -> dict[str, dict[str, flo
         figures = {}
         for name, hidden in (("with", 0.0), ("without", 1.0)):
             pauses = trainer.pauses(types, labels, np.random.default_rng(SEED), hidden)
-            parts = [trainer.scores(types[at : at + 64], pauses[at : at + 64]) for at in range(0, len(types), 64)]
-            guess = torch.cat(parts).argmax(-1).numpy()[told]
-            figures[name] = micro_f1(labels[told] // 3, guess // 3)
-            figures[f"case {name}"] = micro_f1(labels[told] % 3, guess % 3)
+            guess = np.zeros_like(labels)
+            for at in range(0, len(types), 64):
+                # Turns lie together by their length, so that little is read of what fills them up.
+                part = (slice(at, at + 64), slice(2 + int(np.flatnonzero(types[at : at + 64].any(axis=0))[-1])))
+                guess[part] = trainer.scores(types[part], pauses[part]).argmax(-1).numpy()
+            figures[name] = micro_f1(labels[told] // 3, guess[told] // 3)
+            figures[f"case {name}"] = micro_f1(labels[told] % 3, guess[told] % 3)
         found[corpus.name] = figures
-    trainer.words.train()
+    trainer.words.train(trainer.teacher is None)
     trainer.network.train()
     return found
 
@@ -144,8 +172,9 @@ def main() -> None:
     known_of_type = torch.tensor([row.get(word, 0) for word in lexicon.types])
     words = Vectors(len(known), torch.from_numpy(lexicon.piece_rows()))
     words.begin_with(torch.from_numpy(whisper_vectors(chosen.whisper, known[1:], WIDTH)))
+    network = Network(LARGE, between=0.25, after=0.3)
     fillers, began_s = lexicon.fillers(), time.process_time()
-    trainer = Trainer(words, Network(), known, known_of_type, fillers, chosen.minutes * 60, began_s)
+    trainer = Trainer(words, network, known, known_of_type, fillers, chosen.minutes * 60, began_s)
     chosen.out.mkdir(parents=True, exist_ok=True)
     train(trainer, corpora, chosen.out / "checkpoint.pt")
     trainer.save(chosen.out / "checkpoint.pt")

@@ -44,11 +44,9 @@ class Rule:
     write: Write
     before: re.Pattern[str] | None = None
 
-    def apply(self, text: str, start: int) -> tuple[int, str] | None:
-        """The end and the written form of what starts at character `start` of `text`, None if this rule is no help."""
-        match = self.pattern.match(text, start)
-        if match is None:
-            return None
+    def apply(self, text: str, match: re.Match[str]) -> tuple[int, str] | None:
+        """The end and the written form of a match of the pattern in `text`, None if this rule is no help."""
+        start = match.start()
         # With an end given, `$` of the pattern means the start of the match.
         if self.before and not self.before.search(text, max(0, start - CONTEXT_CHARACTERS), start):
             return None

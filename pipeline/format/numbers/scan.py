@@ -80,7 +80,8 @@ def _found(words: Sequence[str], breaks: Collection[int]) -> Iterator[NumberSpan
 
 def _first(rules: Sequence[Rule], text: str, start: int) -> tuple[NumberKind, int, str] | None:
     for rule in rules:
-        applied = rule.apply(text, start)
+        # Of all rules one or two have a match, and only those are asked for more.
+        applied = rule.apply(text, match) if (match := rule.pattern.match(text, start)) else None
         if applied is not None:
             return rule.kind, *applied
     return None

@@ -1,8 +1,9 @@
 """Words as sentences, by what the tagger says of them."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from pipeline.format.figures import written_case
 from pipeline.format.numbers import NumberKind
@@ -71,12 +72,11 @@ _SMALL = frozenset(
 _SAME_TURN_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Spoken:
-    """One spoken word: the index of the word that it was written as, and the pause after it."""
+class _Spoken(NamedTuple):
+    """One spoken word: where the word is that it was written as, and the pause after it."""
 
     text: str
-    index: int
+    at: int
     pause: int
 
 
@@ -95,11 +95,12 @@ class TaggedSentences:
         firsts: dict[int, Tag] = {}
         lasts: dict[int, Tag] = {}
         for each, tag in zip(spoken, tags, strict=True):
-            firsts.setdefault(each.index, tag)
-            lasts[each.index] = tag
+            firsts.setdefault(each.at, tag)
+            lasts[each.at] = tag
         cases = [firsts[index].case for index in range(len(words))]
         marks = [lasts[index].mark for index in range(len(words))]
-        for index in pins([_bare(word.text).lower() for word in words]):
+        bare = [_bare(word.text).lower() for word in words]
+        for index in pins(bare) if "pin" in bare else ():
             cases[index] = Case.UPPER
         for index in _pronouns(spoken, marks):
             marks[index] = ""
@@ -116,14 +117,14 @@ def is_as_typed(word: Word) -> bool:
 def _pronouns(spoken: Sequence[_Spoken], marks: Sequence[str]) -> Iterator[int]:
     """Where `no one` is a pronoun, said without a pause, and no answer goes before: words that no mark parts."""
     for before, after, next_one in zip(spoken, spoken[1:], spoken[2:], strict=False):
-        is_pair = (before.text.lower(), after.text.lower()) == ("no", "one")
         if (
-            is_pair
+            before.text.lower() == "no"
+            and after.text.lower() == "one"
             and before.pause <= _SHORT_PAUSE
             and next_one.text.lower() not in _COUNTED
-            and marks[after.index] == ""
+            and marks[after.at] == ""
         ):
-            yield before.index
+            yield before.at
 
 
 def _pauses(words: Sequence[Word], breaks: Collection[int]) -> list[int]:
@@ -161,7 +162,7 @@ def _written(words: Sequence[Word], cases: Sequence[Case], marks: Sequence[str])
         if mark and text[-1:] not in _PUNCTUATION:
             text += mark
         starts = mark in {".", "?"} or (word.kind is None and ends_sentence(text))
-        yield replace(word, text=text)
+        yield word if text == word.text else replace(word, text=text)
 
 
 def _cased(text: str, case: Case) -> str:

@@ -23,7 +23,7 @@ from pipeline.format.punctuation.features import NOTHING, TURN_END, folded, piec
 MARKS = ("", ",", ".", "?")
 FILES: Mapping[str, str] = MappingProxyType(
     {
-        "tagger.onnx": "8e64962223dc2dd381f1d7f842eff6aabc352b31864e1017f8eb2ebddd46ae23",
+        "tagger.onnx": "a79cf4c84f062147e77272adec45840148b91358d639a2c426897d50c1aa64a3",
         "words.npz": "a8b3a6c952cca8891c076f12dd17b757c70c28ec48ec87bacb8be993f2003dea",
     }
 )
@@ -51,6 +51,10 @@ class Tag:
     case: Case
 
 
+_TAGS = tuple(Tag(mark, case) for mark in MARKS for case in Case)
+"""In the order of the network's outputs."""
+
+
 class Tagger:
     """A loaded tagger; it keeps nothing from one text to the next but the vectors of words."""
 
@@ -72,7 +76,7 @@ class Tagger:
         """The tag of each of `words`, without marks, after each of which comes a pause of that index (`features`)."""
         vectors, gaps, places = self._read(words, pauses)
         labels = np.concatenate(list(self._labels(vectors, gaps)))[places]
-        return [Tag(MARKS[label // len(Case)], Case(label % len(Case))) for label in labels.tolist()]
+        return [_TAGS[label] for label in labels.tolist()]
 
     def _read(
         self, words: Sequence[str], pauses: Sequence[int]
