@@ -31,6 +31,7 @@ from pipeline.values import (
     SpeechSegment,
     Stream,
 )
+from tests.line_sounds import music
 
 DEMO_CALL = Path(__file__).parents[4] / "workers" / "demo" / "call.wav"
 RECORDING = Recording(60.0, 16_000, "wav", (Channel(0),))
@@ -149,6 +150,17 @@ def test_speech_that_a_reading_left_out_is_read_after_all_and_nothing_twice(
     for said in ("Thank you for calling", "How can I help", "your account number?", "What would you like to know?"):
         assert text.count(said) == 1
     assert list(best.token_start_s) == sorted(best.token_start_s)
+
+
+def test_music_before_speech_is_no_speech_that_was_left_out(
+    whisper: Whisper, default_folder: Path, agent: NDArray[np.float32]
+) -> None:
+    """It is as loud, and the first token lasts as long as it; read by itself it would be words."""
+    melody = soxr.resample(music("piano", 12.0), 8_000, 16_000)
+    (best,) = _read(whisper, _features(np.concatenate((melody, agent[: int(5.3 * 16_000)])), whisper.spec)).hypotheses
+    text = Tokenizer.from_file(str(default_folder / "tokenizer.json")).decode(list(best.tokens))
+    assert text.strip().startswith("Thank you for calling")
+    assert text.count("Thank") == 1
 
 
 def test_tokens_are_timed_where_their_words_are_said(whisper: Whisper, agent: NDArray[np.float32]) -> None:
