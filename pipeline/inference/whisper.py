@@ -1,8 +1,9 @@
 """Whisper: a segment is read window by window, as OpenAI's and faster-whisper's `transcribe` read a file.
 
 With timestamp tokens, again from where the model stopped, until the end, with their checks and constants. Token
-times come from the cross-attention, which is finer than timestamp tokens. One thing differs: a repetitive reading is
-searched again with repetition penalised, not by drawing lots, so that the same audio always gives the same words.
+times come from the cross-attention, which is finer than timestamp tokens. Two things differ: a repetitive reading is
+searched again with repetition penalised, not by drawing lots, so that the same audio always gives the same words; and
+a window of which speech was left out is read in two parts.
 """
 
 import math
