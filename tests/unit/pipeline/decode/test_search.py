@@ -125,7 +125,7 @@ def test_a_language_model_without_its_library_says_what_to_install(tmp_path: Pat
 
 def _unsure(seed: int, labels: CtcLabels, spelled: Sequence[str]) -> CtcEmissions:
     path = path_of(labels, spelled)
-    return emissions_of(labels, path, np.random.default_rng(seed).uniform(0.4, 0.95, len(path)))
+    return emissions_of(labels, path, np.random.default_rng(seed).uniform(0.4, 0.95, len(path)).tolist())
 
 
 def _behind_the_first(segment: WordSegment) -> list[float]:
