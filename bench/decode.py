@@ -29,7 +29,7 @@ FRAME_S = 0.02
 SHORT_S: Final = 10.0
 LENGTHS_S: Final = (SHORT_S, 120.0, 600.0, 1800.0)
 ROUNDS: Final = 3
-FLATNESS_ROUNDS: Final = 5
+ROUNDS_BY_TURNS: Final = 5
 LANGUAGE_MODELS: Final = (None, Path(GENERAL))
 LABELS = CtcLabels(("", " ", *"abcdefghijklmnopqrstuvwxyz'"), 0, pieces=False)
 COLUMNS: Final = {
@@ -73,7 +73,6 @@ def run(plan: Plan) -> Findings:
     lengths = LENGTHS_S[: 2 if plan.quick else None]
     text = text_of(plan, _letters(lengths[-1]))
     rows: list[Row] = []
-    rates: dict[tuple[str, str, float], tuple[float, ...]] = {}
     for seconds in plan.track(lengths, "lengths"):
         parts = _parts(text, seconds)
         for lm in LANGUAGE_MODELS:
@@ -82,43 +81,36 @@ def run(plan: Plan) -> Findings:
                 found = [_measured(search, parts) for _ in range(plan.rounds(ROUNDS if seconds == SHORT_S else 1))]
                 said = found[0][1]
                 reference = reference or said
-                key = (name, _name(lm), seconds)
-                rates[key] = tuple(rate for rate, _ in found)
                 rows.append({
-                    **dict(zip(("decoder", "lm", "length_s"), key, strict=True)),
-                    "x": round(median(rates[key])),
+                    "decoder": name,
+                    "lm": _name(lm),
+                    "length_s": seconds,
+                    "x": round(median(rate for rate, _ in found)),
                     "wer": wer([part for part, _ in parts], said),
                     "differs": wer(reference, said),
                 })  # fmt: skip
     report = Report("CTC beam search", COLUMNS, rows, ("beam width 5",), PACKAGES)
-    figures = {
-        f"rate_at_{lengths[-1]:g}_s_over_{SHORT_S:g}_s_{_name(lm)}": Figure(
-            _flatness(lm, text, lengths[-1], plan.rounds(FLATNESS_ROUNDS))
-        )
-        for lm in plan.track(LANGUAGE_MODELS, "flatness")
-    }
-    return Findings(figures | _figures(rates, rows, lengths), [report])
+    figures: dict[str, Figure] = {}
+    for lm in plan.track(LANGUAGE_MODELS, "by turns"):
+        figures |= _by_turns(lm, text, lengths[-1], plan.rounds(ROUNDS_BY_TURNS))
+        name = _name(lm)
+        differs = max(row["differs"] for row in rows if row["decoder"] == "pyctcdecode" and row["lm"] == name)
+        figures[f"words_equal_to_whole_pyctcdecode_{name}"] = Figure((1 - differs,))
+    return Findings(figures, [report])
 
 
-def _flatness(lm: Path | None, text: str, seconds: float, rounds: int) -> tuple[float, ...]:
-    """Our rate at that length over the one at ten seconds, on the same words; both in each round, by turns."""
+def _by_turns(lm: Path | None, text: str, seconds: float, rounds: int) -> dict[str, Figure]:
+    """Our rate at that length over the one at ten seconds on the same words, and pyctcdecode's on the whole over it."""
     long, short = _parts(text, seconds), _parts(text, SHORT_S, count=round(seconds / SHORT_S))
-    ours = _ours(lm)
-    return tuple(_measured(ours, long)[0] / _measured(ours, short)[0] for _ in range(rounds))
-
-
-def _figures(
-    rates: dict[tuple[str, str, float], tuple[float, ...]], rows: Sequence[Row], lengths: Sequence[float]
-) -> dict[str, Figure]:
-    figures = {}
-    for lm in map(_name, LANGUAGE_MODELS):
-        whole_s = min(lengths[-1], _LONGEST_WHOLE_S)
-        figures[f"cpu_over_whole_pyctcdecode_at_{whole_s:g}_s_{lm}"] = Figure(
-            (median(rates["pyctcdecode", lm, whole_s]) / median(rates["ours", lm, whole_s]),), higher_is_better=False
-        )
-        differs = max(row["differs"] for row in rows if row["decoder"] == "pyctcdecode" and row["lm"] == lm)
-        figures[f"words_equal_to_whole_pyctcdecode_{lm}"] = Figure((1 - differs,))
-    return figures
+    ours, whole = _ours(lm), _pyctcdecode(lm)
+    rates = [(_measured(ours, short)[0], _measured(ours, long)[0], _measured(whole, long)[0]) for _ in range(rounds)]
+    name = _name(lm)
+    return {
+        f"rate_at_{seconds:g}_s_over_{SHORT_S:g}_s_{name}": Figure(tuple(at / short for short, at, _ in rates)),
+        f"cpu_over_whole_pyctcdecode_at_{seconds:g}_s_{name}": Figure(
+            tuple(theirs / at for _, at, theirs in rates), higher_is_better=False
+        ),
+    }
 
 
 def _letters(seconds: float) -> int:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pipeline.decode.labels import PIECE_START, SPACE, CtcLabels
 
-WINDOW_S = 15.0
+WINDOW_S = 12.0
 """A window is at least so long; it ends at the first place between two words after that."""
 _SURE = 0.9
 """How likely a label must be to cut there, while a window is shorter than twice as long."""
