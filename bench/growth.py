@@ -1,7 +1,7 @@
 """What an hour of audio costs as the queue, the calls and the workers grow: CPU and wall seconds, as curves.
 
-Short jobs wait 1, 10, 100 and 1,000 at once; a call lasts a minute, ten, an hour; 1 to 8 processes run the model,
-and as many the other steps. The picture is `docs/growth.png`.
+Short jobs wait 1, 10, 100 and 1,000 at once; a call lasts from a minute to three hours; 1 to 8 processes run the
+model, and as many the other steps. The picture is `docs/growth.png`.
 """
 
 import subprocess
@@ -28,7 +28,7 @@ from workers.settings import environment_of, read_settings
 PICTURE: Final = Path(__file__).parents[1] / "docs" / "growth.png"
 QUEUED, QUICK_QUEUED = (1, 10, 100, 1000), (1, 10)
 SHORT_S: Final = 5.0
-MINUTES, QUICK_MINUTES = (1.0, 10.0, 60.0), (0.5, 2.0)
+MINUTES, QUICK_MINUTES = (1.0, 10.0, 60.0, 180.0), (0.5, 2.0)
 WORKERS, QUICK_WORKERS = (1, 2, 4, 8), (1, 2)
 CALLS_A_WORKER: Final = 8
 COLUMNS = {

@@ -92,6 +92,16 @@ def test_every_route_is_described_with_every_refusal(door: Door) -> None:
         assert document["components"]["schemas"][name]["examples"]
 
 
+def test_only_a_door_that_lets_everyone_in_says_that_the_key_may_be_left_out(open_door: DoorMaker) -> None:
+    for is_open in (True, False):
+        with open_door(is_open=is_open).http() as http:
+            paths = http.get("/openapi.json").json()["paths"]
+            asked = [each["security"] for item in paths.values() for each in item.values() if "security" in each]
+            assert asked
+            assert all(({} in security) is is_open for security in asked)
+            assert (http.get("/v1/jobs").status_code == 200) is is_open
+
+
 def kinds_of(kind: type[VoxqueueError]) -> Iterator[type[VoxqueueError]]:
     yield kind
     for each in kind.__subclasses__():
