@@ -76,9 +76,12 @@ def whisper_log_mel(samples: Samples, parameters: WhisperLogMel) -> Frames:
     padded = np.pad(in_window, half, mode="reflect")[: (count - 1) * parameters.hop_length + parameters.n_fft]
     frames = _framed(padded, parameters.n_fft, parameters.hop_length)
     mel = _mel(frames, _hann(parameters.n_fft, periodic=True), _mel_filters(parameters.n_fft, parameters.bands))
-    log_mel = np.log10(np.maximum(mel, _WHISPER_POWER_FLOOR))
-    clamped = np.maximum(log_mel, log_mel.max() - _WHISPER_DYNAMIC_RANGE)
-    return np.asarray((clamped + 4.0) / 4.0, dtype=np.float32)
+    # In place: fresh memory costs as much as the arithmetic.
+    log_mel = np.log10(np.maximum(mel, _WHISPER_POWER_FLOOR, out=mel), out=mel)
+    np.maximum(log_mel, log_mel.max() - _WHISPER_DYNAMIC_RANGE, out=log_mel)
+    log_mel += 4.0
+    log_mel /= 4.0
+    return log_mel
 
 
 def nemo_log_mel(samples: Samples, parameters: NemoLogMel) -> Frames:

@@ -85,7 +85,7 @@ class CagedDecoder:
                 raise self._crash("it repeated itself")
             yield self._believe(lambda sent: wire.read_block(sent, self.format.channels), body)
 
-    def _receive(self) -> tuple[Kind, bytes]:
+    def _receive(self) -> tuple[Kind, bytearray]:
         number, size = wire.HEAD.unpack(self._read(wire.HEAD.size))
         if size > wire.MOST_BYTES:
             raise self._crash("it sent too much")
@@ -95,18 +95,19 @@ class CagedDecoder:
             raise self._believe(wire.read_error, body)
         return kind, body
 
-    def _read(self, size: int) -> bytes:
-        data = bytearray()
-        while len(data) < size:
+    def _read(self, size: int) -> bytearray:
+        data = bytearray(size)
+        missing = memoryview(data)
+        while missing:
             if not self._poll.poll(self._silence_s * 1000):
                 raise self._crash(f"nothing was heard of it for {self._silence_s:g} s")
-            part = os.read(self._pipe, size - len(data))
-            if not part:
+            count = os.readv(self._pipe, [missing])
+            if not count:
                 raise self._crash(_how_it_ended(self._process.wait()))
-            data += part
-        return bytes(data)
+            missing = missing[count:]
+        return data
 
-    def _believe(self, read: "Callable[[bytes], _Told] | Callable[[int], _Told]", told: bytes | int) -> _Told:
+    def _believe(self, read: "Callable[[bytearray], _Told] | Callable[[int], _Told]", told: bytearray | int) -> _Told:
         """What `read` makes of `told`; DecoderCrash for nonsense, which only a decoder out of control sends."""
         try:
             return read(told)  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ class CagedStream(CagedDecoder):
         os.set_blocking(self._input.fileno(), False)
         super().__init__(process, Cage().silence_s, resources)
 
-    def _receive(self) -> tuple[Kind, bytes]:
+    def _receive(self) -> tuple[Kind, bytearray]:
         while True:
             self._write_until_it_speaks()
             kind, body = super()._receive()

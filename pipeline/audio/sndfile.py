@@ -15,7 +15,7 @@ from pipeline.audio.magic import Container
 from pipeline.audio.window import Window
 from pipeline.errors import ChainedStream, CorruptHeader, DecodeError, Truncated
 
-BLOCK_SAMPLES = 1 << 18
+BLOCK_SAMPLES = 1 << 17
 MISSING_S = 0.1
 """Less than this may be missing at the end, as encoders count their delay differently."""
 

@@ -37,7 +37,7 @@ def send_format(out: BinaryIO, told: Format) -> None:
 
 def send_block(out: BinaryIO, block: NDArray[np.float32]) -> None:
     """Samples, shape (frames, channels)."""
-    _send(out, Kind.BLOCK, block.astype("<f4").tobytes())
+    _send(out, Kind.BLOCK, np.ascontiguousarray(block, "<f4").view(np.uint8).ravel().data)
 
 
 def send_end(out: BinaryIO, warnings: tuple[str, ...]) -> None:
@@ -55,31 +55,31 @@ def send_hungry(out: BinaryIO, read_bytes: int) -> None:
     _send(out, Kind.HUNGRY, _json(read_bytes))
 
 
-def read_format(body: bytes) -> Format:
+def read_format(body: bytearray) -> Format:
     """The format in `body`; raises ValueError, TypeError or KeyError for nonsense."""
     told: dict[str, Any] = json.loads(body)
     rate_hz, channels, frames = (int(told[name]) for name in ("sample_rate_hz", "channels", "frames"))
     return Format(str(told["codec"]), rate_hz, channels, frames, str(told["container"]))
 
 
-def read_block(body: bytes, channels: int) -> NDArray[np.float32]:
-    """The samples in `body`; raises ValueError when they are not whole frames."""
-    return np.frombuffer(body, "<f4").astype(np.float32).reshape(-1, channels)
+def read_block(body: bytearray, channels: int) -> NDArray[np.float32]:
+    """The samples in `body`, which they share; raises ValueError when they are not whole frames."""
+    return np.frombuffer(body, "<f4").astype(np.float32, copy=False).reshape(-1, channels)
 
 
-def read_end(body: bytes) -> tuple[str, ...]:
+def read_end(body: bytearray) -> tuple[str, ...]:
     """The warnings in `body`; raises ValueError or TypeError for nonsense."""
     return tuple(str(token) for token in json.loads(body))
 
 
-def read_error(body: bytes) -> InputError:
+def read_error(body: bytearray) -> InputError:
     """The error in `body`; raises ValueError, TypeError or KeyError for nonsense and unknown codes."""
     told: dict[str, Any] = json.loads(body)
     kinds = {each.code: each for each in InputError.__subclasses__()}
     return kinds[told["code"]](str(told["detail"]))
 
 
-def read_hungry(body: bytes) -> int:
+def read_hungry(body: bytearray) -> int:
     """How many bytes had been read; raises ValueError or TypeError for nonsense."""
     return int(json.loads(body))
 
@@ -88,7 +88,7 @@ def _json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-def _send(out: BinaryIO, kind: Kind, body: bytes) -> None:
+def _send(out: BinaryIO, kind: Kind, body: bytes | memoryview) -> None:
     out.write(HEAD.pack(kind, len(body)))
     out.write(body)
     out.flush()
