@@ -77,7 +77,7 @@ def whisper_log_mel(samples: Samples, parameters: WhisperLogMel) -> Frames:
     frames = _framed(padded, parameters.n_fft, parameters.hop_length)
     mel = _mel(frames, _hann(parameters.n_fft, periodic=True), _mel_filters(parameters.n_fft, parameters.bands))
     # In place: fresh memory costs as much as the arithmetic.
-    log_mel = np.log10(np.maximum(mel, _WHISPER_POWER_FLOOR, out=mel), out=mel)
+    log_mel: Frames = np.log10(np.maximum(mel, _WHISPER_POWER_FLOOR, out=mel), out=mel)
     np.maximum(log_mel, log_mel.max() - _WHISPER_DYNAMIC_RANGE, out=log_mel)
     log_mel += 4.0
     log_mel /= 4.0
