@@ -27,6 +27,7 @@ from pipeline.values import SAMPLE_RATE_HZ
 
 MINUTES, QUICK_MINUTES = 120.0, 10.0
 ROUNDS: Final = 3
+WARM_UP_MINUTES: Final = 0.1
 BANDS: Final = 80
 PIECE: Final = 30 * SAMPLE_RATE_HZ
 COLUMNS = {"how": "", "cpu_s": "CPU, s", "peak_mib": "peak memory, MiB", "seconds": "seconds"}
@@ -62,8 +63,10 @@ def run(plan: Plan) -> Findings:
 
 
 def _alone(work: Work, folder: Path) -> dict[str, Any]:
-    """What `work` takes in a process of its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+    """What `work` takes in a process of its own that has done it before, and so has imported what it needs."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool, tempfile.TemporaryDirectory() as name:
+        repeat_call(WARM_UP_MINUTES, Path(name) / "call.wav")
+        pool.apply(work, (Path(name),))
         return pool.apply(measure, (work, folder))
 
 

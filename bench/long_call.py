@@ -8,6 +8,7 @@ started it, as Linux counts.
 """
 
 import multiprocessing
+import os
 import resource
 import tempfile
 import time
@@ -88,12 +89,11 @@ def run_chain(folder: Path) -> float:
 
 
 def measure(work: Work, folder: Path) -> dict[str, Any]:
-    """What `work` took in this process, which must have done nothing else: memory in MiB, CPU and wall seconds."""
-    began_s = time.perf_counter()
+    """What `work` took in this process, which must have done nothing larger: memory in MiB, CPU and wall seconds."""
+    spent_s, began_s = _cpu_s(), time.perf_counter()
     duration_s = work(folder)
-    seconds = time.perf_counter() - began_s
+    seconds, cpu_s = time.perf_counter() - began_s, _cpu_s() - spent_s
     own, decoder = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    cpu_s = own.ru_utime + own.ru_stime + decoder.ru_utime + decoder.ru_stime
     return {
         "minutes": round(duration_s / 60, 2),
         "peak_mib": own.ru_maxrss // KIB_A_MIB,
@@ -102,6 +102,12 @@ def measure(work: Work, folder: Path) -> dict[str, Any]:
         "cpu_s_an_hour": round(3600 * cpu_s / duration_s, 1),
         "seconds": round(seconds, 3),
     }
+
+
+def _cpu_s() -> float:
+    """CPU seconds of this process and of those that it started and waited for."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def measure_call(minutes: float) -> list[Row]:
