@@ -1,10 +1,23 @@
 """Query parameters that a route does not know are refused: a misspelt filter must not quietly show everything."""
 
-from typing import Any
+import re
+from typing import Annotated, Any
 
 from fastapi.requests import HTTPConnection
+from pydantic import AwareDatetime, BeforeValidator
 
 from api.errors import InvalidRequest
+
+
+def _dated(at: Any) -> Any:
+    # Pydantic takes a bare number as well, for seconds since 1970.
+    if isinstance(at, str) and not re.match(r"\d{4}-\d\d-\d\d", at):
+        raise ValueError("not a date and time as of RFC 3339")
+    return at
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_dated)]
+"""A date and time with a time zone, written as RFC 3339 has it."""
 
 
 class Queries:

@@ -6,7 +6,7 @@ The defaults are for two-party telephone calls. `JobOptions` is what travels wit
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints, model_validator
 
 LONGEST_SEGMENT_S = 30.0
 """What acoustic models of 30 s windows read at once."""
@@ -136,13 +136,15 @@ class InferenceOptions(Options):
 
 
 Phrase = Annotated[str, Field(min_length=1, max_length=100)]
+Weight = Annotated[float, Strict(), Field(ge=0, le=100)]
+"""What a word is worth, in natural log-probability."""
 
 
 class Hotword(Options):
     """A name or term to expect, with more to say of it than its text."""
 
     text: Phrase = Field(description="As it is written.")
-    weight: float | None = Field(None, ge=0, le=100, description="What a word of it is worth; default: hotword_weight.")
+    weight: Weight | None = Field(None, description="What a word of it is worth; default: hotword_weight.")
     sounds_like: tuple[Phrase, ...] = Field((), max_length=10, description="As it may be heard; written as the text.")
 
 
@@ -151,8 +153,8 @@ class DecodeOptions(Options):
 
     beam_width: int = Field(5, ge=1, le=500, description="CTC beam width.")
     hotwords: tuple[Phrase | Hotword, ...] = Field((), max_length=500, description="Names and terms to expect.")
-    hotword_weight: float = Field(
-        HOTWORD_WEIGHT, ge=0, le=100, description="What a word of a hotword is worth, in natural log-probability."
+    hotword_weight: Weight = Field(
+        HOTWORD_WEIGHT, description="What a word of a hotword is worth, in natural log-probability."
     )
     n_best: int | None = Field(
         None, ge=1, le=20, description="List so many readings of each stretch; of Whisper at most `inference.n_best`."

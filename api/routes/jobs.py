@@ -5,8 +5,9 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from api.queries import Moment
 from api.refusals import refusals
 from api.schemas import Job, JobList, Tag, Text
 from api.security import Caller, Reader, Writer
@@ -28,8 +29,8 @@ class JobQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     status: tuple[JobState, ...] = Field((), description="May be repeated.", max_length=6)
-    created_after: AwareDatetime | None = Field(None, description="With a time zone: 2026-11-22T18:00:00Z.")
-    created_before: AwareDatetime | None = None
+    created_after: Moment | None = Field(None, description="With a time zone: 2026-11-22T18:00:00Z.")
+    created_before: Moment | None = None
     tag: Tag | None = None
     external_id: Annotated[Text, Field(max_length=255)] | None = None
     limit: int = Field(50, ge=1, le=200)

@@ -4,8 +4,8 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
+from api.queries import Moment
 from api.refusals import refusals
 from api.schemas import QueueOut, UsageOut
 from api.security import Reader
@@ -16,8 +16,8 @@ router = APIRouter(tags=["usage"])
 @router.get("/v1/usage", summary="Usage in seconds of audio", responses=refusals())
 async def get_usage(
     caller: Reader,
-    since: Annotated[AwareDatetime | None, Query(description="Completed from then on.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Completed before then.")] = None,
+    since: Annotated[Moment | None, Query(description="Completed from then on.")] = None,
+    until: Annotated[Moment | None, Query(description="Completed before then.")] = None,
 ) -> UsageOut:
     """Jobs that completed in the span of time, deleted ones too; each counts once."""
     start, end = (since.timestamp() if since else 0.0), (until.timestamp() if until else None)

@@ -55,31 +55,31 @@ def send_hungry(out: BinaryIO, read_bytes: int) -> None:
     _send(out, Kind.HUNGRY, _json(read_bytes))
 
 
-def read_format(body: bytearray) -> Format:
+def read_format(body: bytes | bytearray) -> Format:
     """The format in `body`; raises ValueError, TypeError or KeyError for nonsense."""
     told: dict[str, Any] = json.loads(body)
     rate_hz, channels, frames = (int(told[name]) for name in ("sample_rate_hz", "channels", "frames"))
     return Format(str(told["codec"]), rate_hz, channels, frames, str(told["container"]))
 
 
-def read_block(body: bytearray, channels: int) -> NDArray[np.float32]:
+def read_block(body: bytes | bytearray, channels: int) -> NDArray[np.float32]:
     """The samples in `body`, which they share; raises ValueError when they are not whole frames."""
     return np.frombuffer(body, "<f4").astype(np.float32, copy=False).reshape(-1, channels)
 
 
-def read_end(body: bytearray) -> tuple[str, ...]:
+def read_end(body: bytes | bytearray) -> tuple[str, ...]:
     """The warnings in `body`; raises ValueError or TypeError for nonsense."""
     return tuple(str(token) for token in json.loads(body))
 
 
-def read_error(body: bytearray) -> InputError:
+def read_error(body: bytes | bytearray) -> InputError:
     """The error in `body`; raises ValueError, TypeError or KeyError for nonsense and unknown codes."""
     told: dict[str, Any] = json.loads(body)
     kinds = {each.code: each for each in InputError.__subclasses__()}
     return kinds[told["code"]](str(told["detail"]))
 
 
-def read_hungry(body: bytearray) -> int:
+def read_hungry(body: bytes | bytearray) -> int:
     """How many bytes had been read; raises ValueError or TypeError for nonsense."""
     return int(json.loads(body))
 

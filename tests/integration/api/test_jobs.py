@@ -120,6 +120,7 @@ def test_lists_go_page_by_page_and_are_filtered(door: Door, http: httpx2.Client)
         ({"limit": 201}, "limit"),
         ({"status": "lost"}, "status"),
         ({"created_after": "2026-11-22T18:00:00"}, "created_after"),
+        ({"created_before": "1764352800.5"}, "created_before"),
         ({"tag": "\x00"}, "tag"),
         ({"unknown": 1}, "unknown"),
         ({"cursor": "nonsense"}, None),

@@ -37,8 +37,15 @@ def test_only_an_administrator_changes_it_and_only_the_own_tenant_sees_it(open_d
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"hotwords": [""]}, {"replace": {"a": ""}}, {"words": []}, {"hotwords": ["a"] * 501}, []],
-    ids=["an empty hotword", "nothing to write", "another field", "too many", "a list"],
+    [
+        {"hotwords": [""]},
+        {"replace": {"a": ""}},
+        {"words": []},
+        {"hotwords": ["a"] * 501},
+        [],
+        {"hotwords": [{"text": "Acme", "weight": True}]},
+    ],
+    ids=["an empty hotword", "nothing to write", "another field", "too many", "a list", "a weight that is none"],
 )
 def test_what_no_job_could_ask_for_is_refused_and_changes_nothing(door: Door, wrong: object) -> None:
     with door.http() as http:
