@@ -8,7 +8,6 @@ started it, as Linux counts.
 """
 
 import multiprocessing
-import os
 import resource
 import tempfile
 import time
@@ -98,7 +97,7 @@ def measure(work: Work, folder: Path) -> dict[str, Any]:
         "minutes": round(duration_s / 60, 2),
         "peak_mib": own.ru_maxrss // KIB_A_MIB,
         "decoder_mib": decoder.ru_maxrss // KIB_A_MIB if work is not run_features else None,
-        "cpu_s": round(cpu_s, 1),
+        "cpu_s": round(cpu_s, 3),
         "cpu_s_an_hour": round(3600 * cpu_s / duration_s, 1),
         "seconds": round(seconds, 3),
     }
@@ -106,8 +105,8 @@ def measure(work: Work, folder: Path) -> dict[str, Any]:
 
 def _cpu_s() -> float:
     """CPU seconds of this process and of those that it started and waited for."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in spent)
 
 
 def measure_call(minutes: float) -> list[Row]:

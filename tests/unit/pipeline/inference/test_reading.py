@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -100,10 +101,11 @@ def test_what_is_read_as_a_loop_is_searched_again_with_repetition_penalised(
     again = np.tile(agent[int(0.6 * 16_000) : int(1.9 * 16_000)], 10)
     engine.searches.clear()
     emissions = _read(model, _features(again, model.spec))
-    plain, *penalised = engine.searches
-    assert plain == Search()
-    assert penalised == [Search(1.1, 5), Search(1.2, 3)][: len(penalised)]
-    assert len(penalised) >= 1
+    plain, mild, strict = Search(), Search(1.1, 5), Search(1.2, 3)
+    assert engine.searches[:2] == [plain, mild]
+    # What is left when a reading stops early, as it does on some processors, is read like any other.
+    following = {plain: {plain, mild}, mild: {plain, strict}, strict: {plain}}
+    assert all(later in following[earlier] for earlier, later in pairwise(engine.searches))
     tokenizer = Tokenizer.from_file(str(default_folder / "tokenizer.json"))
     assert _ratio(tokenizer.decode(list(emissions.hypotheses[0].tokens)).strip()) <= 2.4
 
