@@ -1,4 +1,7 @@
-"""Query parameters that a route does not know are refused: a misspelt filter must not quietly show everything."""
+"""Query parameters: how times are written; those that a route does not know are refused.
+
+A misspelt filter must not quietly show everything.
+"""
 
 import re
 from typing import Annotated, Any
