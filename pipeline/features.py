@@ -73,8 +73,8 @@ def whisper_log_mel(samples: Samples, parameters: WhisperLogMel) -> Frames:
     count = min(-(-(len(samples) + half) // parameters.hop_length), parameters.window_frames)
     # One more than half a frame of zeros, for the reflection at the start of a very short segment.
     in_window = np.pad(samples, (0, min(window - len(samples), parameters.n_fft)))
-    padded = np.pad(in_window, half, mode="reflect")[: (count - 1) * parameters.hop_length + parameters.n_fft]
-    frames = _framed(padded, parameters.n_fft, parameters.hop_length)
+    padded = np.concatenate((in_window[half:0:-1], in_window, in_window[-2 : -half - 2 : -1]))
+    frames = _framed(padded, parameters.n_fft, parameters.hop_length)[:count]
     mel = _mel(frames, _hann(parameters.n_fft, periodic=True), _mel_filters(parameters.n_fft, parameters.bands))
     # In place: fresh memory costs as much as the arithmetic.
     log_mel: Frames = np.log10(np.maximum(mel, _WHISPER_POWER_FLOOR, out=mel), out=mel)
@@ -123,15 +123,10 @@ def _mel(frames: Frames, window: Samples, filters: csr_array) -> Frames:
     for start in range(0, len(frames), _BLOCK_FRAMES):
         block = slice(start, start + _BLOCK_FRAMES)
         # Sparse, since BLAS rounds by how many threads it has, and a transcript should not depend on that.
-        mel[block] = (filters @ _power(frames[block], window).T).T
+        # scipy's transform stays in float32: real and imaginary part of each bin by turns.
+        parts = fft.rfft(frames[block] * window, axis=1).view(np.float32)
+        mel[block] = (filters @ np.square(parts, out=parts).T).T
     return mel
-
-
-def _power(frames: Frames, window: Samples) -> Frames:
-    """Power spectrum of each windowed frame, shape (frames, bins); scipy's transform stays in float32."""
-    spectrum = fft.rfft(frames * window, axis=1)
-    power: Frames = np.square(spectrum.real) + np.square(spectrum.imag)
-    return power
 
 
 @cache
@@ -142,8 +137,8 @@ def _hann(length: int, *, periodic: bool) -> Samples:
 
 @cache
 def _mel_filters(n_fft: int, bands: int) -> csr_array:
-    """Slaney's mel filter bank, shape (bands, bins)."""
+    """Slaney's mel filter bank for squared real and imaginary parts, shape (bands, 2 x bins)."""
     # librosa brings numba, 130 MB resident: only a process that computes log-mel pays for it.
     from librosa.filters import mel  # noqa: PLC0415
 
-    return csr_array(mel(sr=SAMPLE_RATE_HZ, n_fft=n_fft, n_mels=bands))
+    return csr_array(mel(sr=SAMPLE_RATE_HZ, n_fft=n_fft, n_mels=bands).repeat(2, axis=1))

@@ -4,6 +4,7 @@ Decoders are C that reads hostile bytes. One that crashes, hangs, or is taken ov
 the environment, the network or the right to write; the recording fails, the worker goes on.
 """
 
+import fcntl
 import json
 import os
 import select
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, Final, Protocol, TypeVar
@@ -27,6 +28,9 @@ from pipeline.errors import DecoderCrash
 
 _ROOT: Final = str(Path(__file__).parents[2])
 _PROGRAM: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from pipeline.audio.confined import main; main()"
+
+PIPE_BYTES: Final = 1 << 20
+"""What Linux lets any user's pipe hold."""
 
 _Told = TypeVar("_Told")
 
@@ -67,6 +71,7 @@ class CagedDecoder:
         resources.callback(self._end)
         assert self._process.stdout is not None
         self._pipe = self._process.stdout.fileno()
+        _widen(self._pipe)
         self._poll = select.poll()
         self._poll.register(self._pipe, select.POLLIN)
         kind, body = self._receive()
@@ -143,6 +148,13 @@ def start(file: BinaryIO | int, limits: Limits, declared: Declared | None, cage:
 def tell(limits: Limits, declared: Declared | None, cage: Cage, *, is_live: bool = False) -> str:
     """What `confined.decode_stdin` has to know."""
     return json.dumps(asdict(limits) | asdict(cage) | {"declared": declared and asdict(declared), "is_live": is_live})
+
+
+def _widen(pipe: int) -> None:
+    """Let it hold a whole block, or the two processes take turns at every 64 KiB."""
+    # Not beyond what the system allows a pipe, or all of a user's together: it works as it is, slower.
+    with suppress(OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _how_it_ended(status: int) -> str:
