@@ -11,17 +11,15 @@ from pipeline.format.numbers.lexicon import (
     END,
     ENDS_HERE,
     ONE,
-    SCALES,
     TENS,
     TWO_DIGITS,
-    VALUES,
     any_of,
     digits_of,
     value_of,
     words,
 )
 from pipeline.format.numbers.ordinals import ORDINAL_VALUES
-from pipeline.format.numbers.quantities import SMALLEST_IN_DIGITS, is_small, written_quantity, written_range
+from pipeline.format.numbers.quantities import SMALLEST_IN_DIGITS, is_small, takes_away, written_quantity, written_range
 from pipeline.format.numbers.rule import NumberKind, Rule, rule
 
 _LABELS = any_of(
@@ -75,9 +73,7 @@ def _label(match: re.Match[str]) -> str:
 
 
 def _negative(match: re.Match[str]) -> str | None:
-    before = match.string[: match.start()].rsplit(maxsplit=1)[-1:]
-    # "Five minus three" takes away.
-    return None if before and before[0] in {*VALUES, *SCALES, "hundred"} else f"-{written_quantity(match['amount'])}"
+    return None if takes_away(match) else f"-{written_quantity(match['amount'])}"
 
 
 def _pair(match: re.Match[str]) -> str | None:
@@ -111,6 +107,13 @@ RULES: tuple[Rule, ...] = (
     rule(NumberKind.CARDINAL, rf"(?P<low>one) (?P<to>in) (?P<high>{CARDINAL}){ENDS_HERE}(?! {_UNITS})", _pair),
     rule(NumberKind.CARDINAL, rf"(?P<low>{CARDINAL}) (?P<to>and) (?P<high>{CARDINAL})", _pair, before="between"),
     rule(NumberKind.CARDINAL, rf"(?P<amount>{CARDINAL}){ENDS_HERE}", _label, before=_LABELS),
+    # The hundred of a room or an exit is left unsaid.
+    rule(
+        NumberKind.CARDINAL,
+        rf"(?P<first>{ONE}) (?P<second>{TWO_DIGITS}){ENDS_HERE}(?! {_UNITS})",
+        _halves,
+        before=_LABELS,
+    ),
     rule(
         NumberKind.CARDINAL,
         rf"i (?P<amount>{TWO_DIGITS})(?= (?:north|south|east|west|and|near|to|exit|exits){END})",

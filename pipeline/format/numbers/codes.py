@@ -2,10 +2,12 @@
 
 import re
 
+from pipeline.format.numbers.dates import YEAR
 from pipeline.format.numbers.digits import cue_before
 from pipeline.format.numbers.lexicon import (
     DIGIT,
     END,
+    ENDS_HERE,
     ITEM,
     ONE,
     SMALL,
@@ -13,6 +15,7 @@ from pipeline.format.numbers.lexicon import (
     any_of,
     digits_of,
     encoded,
+    value_of,
     with_letter_o,
     words,
 )
@@ -33,11 +36,13 @@ NATO = {
 """The letters of the spelling alphabet."""
 _ALPHABET = any_of(NATO)
 _LETTER = rf"[a-zO]{END}"
+_EXPLAINED = any_of(f"{letter} (?:as in|like|for) {letter}[a-z]+" for letter in "abcdefghijklmnopqrstuvwxyz")
+"""A letter with a word that begins with it."""
 # "a" and "i" are words as well, and "o" is a digit; "a m" and "p m" are times.
 _SURE_LETTER = rf"(?!(?:a|p) m{END})[b-hj-np-z]{END}"
-_PART = rf"(?:{ITEM}|(?:double|triple) {_LETTER}|{_ALPHABET}|{_LETTER})"
+_PART = rf"(?:{_EXPLAINED}|{ITEM}|(?:double|triple) {_LETTER}|{_ALPHABET}|{_LETTER})"
 _CODE = rf"{_PART}(?: (?:dash |hyphen )?{_PART})+"
-_TOKEN = re.compile(rf"dash|hyphen|{ITEM}|(?:double|triple) {_LETTER}|{_ALPHABET}|{_LETTER}")
+_TOKEN = re.compile(rf"dash|hyphen|{_EXPLAINED}|{ITEM}|(?:double|triple) {_LETTER}|{_ALPHABET}|{_LETTER}")
 _CALLED = any_of(
     [
         *words(
@@ -87,6 +92,8 @@ def _part(spoken: str) -> str:
         return "-"
     if spoken in NATO:
         return NATO[spoken]
+    if len(repeat) > 1:
+        return spoken[0]
     return last * _REPEATS.get("".join(repeat), 1) if _is_letter(last) else digits_of(spoken)
 
 
@@ -102,6 +109,10 @@ def _code(match: re.Match[str]) -> str | None:
 
 def _product(match: re.Match[str]) -> str:
     return _joined(match[0].replace(" to ", encoded(" two ")))
+
+
+def _quarter(match: re.Match[str]) -> str:
+    return f"q{value_of(match['number'])}"
 
 
 def _form(match: re.Match[str]) -> str:
@@ -137,6 +148,11 @@ RULES: tuple[Rule, ...] = (
         NumberKind.ALNUM,
         rf"{_PRODUCTS}(?= {_PRODUCT_NOUN})",
         _product,
+    ),
+    rule(
+        NumberKind.ALNUM,
+        rf"q (?P<number>{any_of(['one', 'two', 'three', 'four'])})(?:{ENDS_HERE}|(?= {YEAR}))",
+        _quarter,
     ),
     rule(NumberKind.ALNUM, rf"{TWO_DIGITS} {TWO_DIGITS}(?= forms?{END})", _form),
     rule(NumberKind.ALNUM, rf"{TWO_DIGITS}(?: (?:{TWO_DIGITS}|(?:oh|o) {ONE}))", _form, before="form"),

@@ -29,14 +29,16 @@ _YEAR_BEFORE = any_of(
     [
         *words(
             "in since from of until till by year before after during early late mid spring summer fall winter "
-            "around through"
+            "around through quarter"
         ),
         "class of",
         "back to",
         "in about",
+        f"q {ONE}",
         *MONTHS,
     ],
 )
+_OWNED = any_of(words("a my your his her"))
 _OF_ONE = any_of([*words("was wasn't is isn't has hasn't saw brought"), "will be", "would be", "had been"])
 _ZERO = r"(?:oh|o|zero)"
 _MONTH_NUMBER = rf"(?P<month>(?:{_ZERO} )?{ONE}|{any_of(['ten', 'eleven', 'twelve'])})"
@@ -164,6 +166,16 @@ RULES: tuple[Rule, ...] = (
     rule(NumberKind.DATE, "two thousands", lambda _: "2000s"),
     rule(NumberKind.DATE, rf"(?P<year>{YEAR}){ENDS_HERE}{_NOT_THINGS}", _year, before=_YEAR_BEFORE),
     rule(NumberKind.DATE, rf"(?P<year>{YEAR}){ENDS_HERE}{_NOT_THINGS}", _year, before=rf"{YEAR} (?:to|and|through|or)"),
+    # A two thousand fourteen car is one, of that year, and so is the two thousand eight recession.
+    rule(
+        NumberKind.DATE, rf"(?P<year>two thousand(?: and)? {SMALL})(?= [a-z]{{3}}){_NOT_THINGS}", _year, before=_OWNED
+    ),
+    rule(
+        NumberKind.DATE,
+        rf"(?P<year>two thousand {SMALL})(?= [a-z]{{2,}}[a-rt-z]{END}){_NOT_THINGS}",
+        _year,
+        before="the",
+    ),
     # Of two thousand and twelve things one says that they were.
     rule(NumberKind.DATE, rf"(?P<year>two thousand(?: and)? {SMALL})(?= {_OF_ONE})", _year),
 )

@@ -28,7 +28,8 @@ _CUES: Mapping[str, str] = MappingProxyType(
             "account routing confirmation order case member policy claim ticket reference tracking invoice id "
             "pin code serial license booking reservation customer group zip extension ext digits passcode "
             "password vin employee cvv transaction batch badge receipt prescription rx flight loan file "
-            "record mrn plate model part item verification authorization access contract student npi"
+            "record mrn plate model part item verification authorization access contract student npi ein "
+            "nhs medicare medicaid"
         ),
         "id",
     ),

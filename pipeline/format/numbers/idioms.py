@@ -65,7 +65,7 @@ RULES: tuple[Rule, ...] = (
     rule(NumberKind.PHONE, "nine eleven", lambda _: "911", before=any_of(words("call dial called dialed calling"))),
     rule(
         NumberKind.TIME,
-        _HOUR,
+        rf"{_HOUR}(?! (?:hundred|thousand){END})",
         _as_said,
         before=rf"{any_of(['half', 'quarter'])} {any_of(['past', 'to', 'till', 'of', 'after'])}",
     ),

@@ -3,7 +3,7 @@
 import re
 
 from pipeline.format.numbers.lexicon import END, ENDS_HERE, HUNDREDS, ONE, TWO_DIGITS, any_of, grouped, value_of, words
-from pipeline.format.numbers.quantities import QUANTITY, is_small, written_quantity, written_range
+from pipeline.format.numbers.quantities import QUANTITY, is_small, takes_away, written_quantity, written_range
 from pipeline.format.numbers.rule import NumberKind, Rule, rule
 
 _SYMBOLS = {
@@ -43,7 +43,7 @@ _LINKS = any_of(
 _PERIOD = any_of(words("month week year day hour night person piece gallon minute pound"))
 _PRICE_AFTER = rf"(?= (?:(?:a|an|per|each|every) {_PERIOD}|plus tax|plus shipping|each){END})"
 _CENTS = rf"(?P<cents>{TWO_DIGITS}|(?:oh|o|zero) {ONE})"
-_PRICE = rf"(?P<whole>{ONE} {TWO_DIGITS}|{HUNDREDS}) {_CENTS}{ENDS_HERE}"
+_PRICE = rf"(?P<whole>{ONE} (?:{TWO_DIGITS}|(?:oh|o) {ONE})|{HUNDREDS}) {_CENTS}{ENDS_HERE}"
 _CHARM_PRICE = rf"(?P<whole>{ONE} {TWO_DIGITS}) (?P<cents>ninety (?:five|nine)){ENDS_HERE}"
 
 
@@ -58,9 +58,13 @@ _CHARM_RANGE = (
 _NO_OPINION = r"(?<!my )(?<!your )(?<!his )(?<!her )(?<!their )(?<!our )"
 
 
-def _amount(match: re.Match[str]) -> str:
+def _amount(match: re.Match[str]) -> str | None:
     symbol = _SYMBOLS[match["currency"]]
     written = symbol + written_quantity(match["amount"])
+    if match["sign"]:
+        if takes_away(match):
+            return None
+        written = f"-{written}"
     cents = match["cents"]
     if cents and " " not in written and "." not in written:
         written += f".{value_of(cents):02}"
@@ -84,7 +88,7 @@ def _pence(match: re.Match[str]) -> str:
 
 def _dollars(spoken: str) -> int:
     """Hundreds may be left unsaid: `three forty nine` is 349."""
-    hundreds = re.fullmatch(rf"({ONE}) ({TWO_DIGITS})", spoken)
+    hundreds = re.fullmatch(rf"({ONE}) ({TWO_DIGITS}|(?:oh|o) {ONE})", spoken)
     return 100 * value_of(hundreds[1]) + value_of(hundreds[2]) if hundreds else value_of(spoken)
 
 
@@ -121,7 +125,8 @@ RULES: tuple[Rule, ...] = (
     ),
     rule(
         NumberKind.MONEY,
-        rf"(?P<amount>{QUANTITY}) (?P<currency>{_CURRENCY})(?:(?: and)? (?P<cents>{TWO_DIGITS}|{ONE}) cents?{END})?",
+        rf"(?P<sign>(?:minus|negative) )?(?P<amount>{QUANTITY}) (?P<currency>{_CURRENCY})"
+        rf"(?:(?: and)? (?P<cents>{TWO_DIGITS}|{ONE}) cents?{END})?",
         _amount,
     ),
     rule(
@@ -136,10 +141,15 @@ PRICES: tuple[Rule, ...] = (
         NumberKind.MONEY, rf"(?P<amount>{QUANTITY}) pounds?(?: and)? (?P<cents>{TWO_DIGITS}|{ONE}) (?:pence|p)", _pence
     ),
     rule(NumberKind.MONEY, rf"(?P<amount>{QUANTITY}) pounds", _pounds, before=rf"{_POUNDS_PAID}(?: {_LINKS}){{0,2}}"),
+    rule(
+        NumberKind.MONEY,
+        rf"(?P<whole>{ONE} {TWO_DIGITS}|{HUNDREDS}) and (?P<cents>{TWO_DIGITS}|{ONE}) cents",
+        _price,
+    ),
     rule(NumberKind.MONEY, rf"{_NO_OPINION}(?P<cents>{TWO_DIGITS}|{ONE}) cents", _cents),
     rule(NumberKind.MONEY, rf"(?P<amount>{QUANTITY}) (?P<unit>bucks|grand)", _bucks),
     rule(NumberKind.MONEY, _PRICE, _price, before=rf"{_PRICE_BEFORE}(?: {_LINKS}){{0,3}}"),
     rule(NumberKind.MONEY, rf"{_PRICE}{_PRICE_AFTER}", _price),
     rule(NumberKind.MONEY, _CHARM_PRICE, _price),
-    rule(NumberKind.MONEY, rf"(?:a|one) buck (?P<cents>{TWO_DIGITS}){ENDS_HERE}", _buck),
+    rule(NumberKind.MONEY, rf"(?:a|one) (?:buck|dollar)(?: and)? (?P<cents>{TWO_DIGITS})(?: cents)?{ENDS_HERE}", _buck),
 )

@@ -10,6 +10,7 @@ from pipeline.format.numbers.lexicon import (
     ITEM,
     SCALE,
     SCALES,
+    VALUES,
     decoded,
     digits_of,
     encoded,
@@ -53,6 +54,12 @@ SMALLEST_IN_DIGITS = 10
 def is_small(spoken: str) -> bool:
     """Whether `spoken` is a cardinal that stays in words."""
     return value_of(spoken) < SMALLEST_IN_DIGITS and "point" not in spoken
+
+
+def takes_away(match: re.Match[str]) -> bool:
+    """Whether the `minus` that `match` begins with follows a number: five minus three."""
+    before = match.string[: match.start()].rsplit(maxsplit=1)[-1:]
+    return bool(before) and before[0] in {*VALUES, *SCALES, "hundred"}
 
 
 def written_quantity(spoken: str, *, vulgar: bool = False) -> str:

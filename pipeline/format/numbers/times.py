@@ -13,7 +13,8 @@ _CLOCK = rf"(?P<hour>{_HOUR_24}) (?P<minute>{_MINUTE}){ENDS_HERE}"
 _CLOCK_12 = rf"(?P<hour>{_HOUR_12}) (?P<minute>{_MINUTE}){ENDS_HERE}"
 _HALF = rf"(?P<half>[ap])\.?\s?m\.?{END}"
 _NOT_A_SUM = (
-    rf"(?! (?:percent|dollars|bucks|people|point|hundred|thousand|million|pounds|miles|degrees|a month|each){END})"
+    rf"(?! (?:percent|dollars|bucks|people|point|hundred|thousand|million|pounds|miles|degrees|a month|each"
+    rf"|volts?|watts?|amps?|square|inch|inches|feet|foot){END})"
 )
 _NO_DURATION = rf"(?! (?:years?|months?|weeks?|days?|hours?|minutes?|seconds?|times){END})"
 _ZONE = any_of([*words("eastern pacific central mountain est pst gmt"), "e s t", "p s t", "c s t", "g m t", "u t c"])
