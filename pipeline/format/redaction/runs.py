@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from pipeline.format.numbers.dates import YEAR
 from pipeline.format.numbers.lexicon import CARDINAL, VALUES, digits_of, encoded
 from pipeline.format.numbers.lexicon import words as listed
 
@@ -41,6 +42,8 @@ _SECRET_QUANTITY_DIGITS = 9
 _MULTIPLIERS: Mapping[str, int] = MappingProxyType({"double": 2, "triple": 3})
 _SCALES = frozenset({"hundred", "thousand"})
 _AMOUNT = re.compile(encoded(CARDINAL))
+_YEARS = re.compile(encoded(rf"(?:{YEAR}|(?:1[89]|20)\d\d)(?: (?:to|and|or) (?:{YEAR}|(?:1[89]|20)\d\d))*"))
+"""From one year to another, said or written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ def _holds_digits(plain: str, *, is_inside: bool) -> bool:
 def _run(words: Sequence[Said], held: Sequence[int]) -> Iterator[DigitRun]:
     digits = digits_in([words[index] for index in held])
     said = encoded(" ".join(words[index].plain for index in held))
-    if digits and not all(map(_is_amount, said.split(" to "))):
+    if digits and not all(map(_is_amount, said.split(" to "))) and not _YEARS.fullmatch(said):
         yield DigitRun(digits, tuple(held), len(held) == 1 and _is_quantity(words, held[0]))
 
 

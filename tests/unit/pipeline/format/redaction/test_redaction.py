@@ -153,6 +153,8 @@ def test_each_kind_is_found_by_its_form_or_by_what_is_said_before(turns: list[Tu
         "in social media we had 1,200,000 and 250,000,000 people",
         "the range is one hundred thirty to one hundred ninety days",
         "it went from 21.6 to 17.6 in 2019 and then to 19.75 in 2021",
+        "i lived there from nineteen ninety nine to two thousand twenty three",
+        "it was between 1999 and 2023",
     ],
 )
 def test_other_numbers_are_left_alone(sentence: str) -> None:
