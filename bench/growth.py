@@ -144,6 +144,8 @@ def _draw(rows: Sequence[Measured]) -> None:
         for key, label in (("cpu_s_an_hour", "CPU"), ("seconds_an_hour", "wall")):
             axes.plot([row["n"] for row in points], [row[key] for row in points], marker="o", label=label)
         axes.set_xscale("log")
+        axes.set_xticks([row["n"] for row in points], [f"{row['n']:g}" for row in points])
+        axes.minorticks_off()
         axes.set_ylim(bottom=0)
         axes.set_xlabel(curve)
         axes.set_ylabel("seconds an hour of audio")
