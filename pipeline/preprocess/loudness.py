@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ class Levels:
     peak: NDArray[np.float32]
 
 
+@cache
 def k_weighting(sample_rate_hz: int) -> NDArray[np.float64]:
     """The two filters of BS.1770-4, annex 1, as second-order sections for any rate.
 

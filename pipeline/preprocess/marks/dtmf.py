@@ -51,7 +51,8 @@ def _frames(track: Track) -> Iterator[NDArray[np.float32]]:
     for start in range(0, len(track), FRAMES_A_BLOCK * HOP):
         samples = track.read(start, start + (FRAMES_A_BLOCK - 1) * HOP + FRAME)
         if len(samples) >= FRAME:
-            yield np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
+            # A copy, as BLAS does not multiply rows that overlap.
+            yield np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP])
 
 
 def _filters() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
