@@ -3,32 +3,29 @@
     python -m bench.fuzz [--files 2000] [--seed 1] [--keep FOLDER] [--json]
 
 The files are those of `tests/format_cases.py`, each in turn, mutated as the seed says; file N of a seed is always the
-same, but for the dates and numbers that some encoders write. Each is decoded in a process of its own with the limits of
-production. That process is forked from one that has loaded the libraries already, as starting a Python for each would
-take most of the time. The exit status is 1 when anything but audio or an InputError came out; `--keep` keeps its cause.
+same, but for the dates and numbers that some encoders write. Each is decoded as in production. The exit status is 1
+when anything but audio or an InputError came out; `--keep` keeps its cause.
 """
 
 import argparse
-import os
+import resource
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Final
+from typing import Any, Final
 
 import numpy as np
 
 from bench.harness import Figure, Findings, Plan
 from bench.mutations import mutate
 from bench.report import Report, publish
-from pipeline.audio import AudioReader, Cage, Declared, Limits
-from pipeline.audio.cage import CagedDecoder, tell
-from pipeline.audio.confined import decode_stdin
+from pipeline.audio import Cage, Declared, Limits, open_audio
+from pipeline.audio.cage import ZYGOTE
 from pipeline.errors import DecoderCrash, InputError
 from tests.format_cases import CASES
 
@@ -39,48 +36,6 @@ SLOW_S: Final = 15.0
 MOST_MIB: Final = 300
 MEBIBYTE: Final = 1024
 """In the units of ru_maxrss."""
-
-
-class Fork:
-    """A `Child` that is forked from this process, with what memory it took."""
-
-    peak_kib = 0
-
-    def __init__(self, file: BinaryIO, told: str) -> None:
-        heard, said = os.pipe()
-        self._status: int | None = None
-        self._pid = os.fork()
-        if self._pid == 0:
-            _decode_and_exit(file.fileno(), said, told)
-        os.close(said)
-        self.stdout: IO[bytes] | None = open(heard, "rb")  # noqa: PTH123, SIM115  # a descriptor, closed by its owner
-
-    def kill(self) -> None:
-        """End it now."""
-        if self._status is None:
-            os.kill(self._pid, 9)
-
-    def wait(self) -> int:
-        """See `Child`."""
-        if self._status is None:
-            _, status, usage = os.wait4(self._pid, 0)
-            self._status = os.waitstatus_to_exitcode(status)
-            Fork.peak_kib = max(Fork.peak_kib, usage.ru_maxrss)
-        return self._status
-
-
-def _decode_and_exit(file: int, said: int, told: str) -> None:
-    status = 1
-    try:
-        silent = os.open(os.devnull, os.O_WRONLY)
-        for source, target in ((file, 0), (said, 1), (silent, 2)):
-            os.dup2(source, target)
-        os.closerange(3, 1024)
-        decode_stdin(told)
-        status = 0
-    finally:
-        # Without the clean-up of the process that this one is a copy of.
-        os._exit(status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +61,17 @@ def mutants(seed: int) -> Iterator[Mutant]:
 
 
 def hear(path: Path, declared: Declared | None = None, cage: Cage = CAGE) -> tuple[str, ...]:
-    """Decode the file at `path` in a fork of this process and return its warnings; raises what `open_audio` does."""
-    with ExitStack() as stack:
-        resources = stack.enter_context(ExitStack())
-        file = stack.enter_context(path.open("rb"))
-        decoder = CagedDecoder(Fork(file, tell(LIMITS, declared, cage)), cage.silence_s, resources)
-        reader = stack.enter_context(AudioReader(decoder, LIMITS, resources))
+    """Decode the file at `path` and return its warnings; raises what `open_audio` does."""
+    with open_audio(path, LIMITS, declared, cage) as reader:
         for _ in reader.blocks():
             pass
         return reader.warnings
+
+
+def peak_kib() -> int:
+    """The most memory that a decoder took until now."""
+    ZYGOTE.close()
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 
 
 def decode(path: Path, declared: Declared | None) -> str:
@@ -134,10 +91,6 @@ def fuzz(files: int, seed: int, keep: Path | None) -> tuple[Counter[str], list[s
     """How often each outcome came, and a line for each file that came to what must not be."""
     outcomes: Counter[str] = Counter()
     wrong: list[str] = []
-    # Loaded once, before the first fork.
-    import pipeline.audio.libav  # noqa: PLC0415
-    import pipeline.audio.sndfile  # noqa: F401, PLC0415
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mutant"
         for mutant in islice(mutants(seed), files):
@@ -147,8 +100,8 @@ def fuzz(files: int, seed: int, keep: Path | None) -> tuple[Counter[str], list[s
             if ":" in outcome:
                 wrong.append(f"{outcome}: file {mutant.number} of seed {seed}, from {mutant.name}")
                 _keep(keep, mutant)
-    if Fork.peak_kib > MOST_MIB * MEBIBYTE:
-        wrong.append(f"MEMORY: {Fork.peak_kib // MEBIBYTE} MiB")
+    if peak_kib() > MOST_MIB * MEBIBYTE:
+        wrong.append(f"MEMORY: {peak_kib() // MEBIBYTE} MiB")
     return outcomes, wrong
 
 
@@ -161,7 +114,7 @@ def _keep(folder: Path | None, mutant: Mutant) -> None:
 def _report(outcomes: Counter[str], wrong: Sequence[str], note: str) -> Report:
     rows: list[dict[str, Any]] = [{"outcome": name, "files": count} for name, count in outcomes.most_common()]
     columns = {"outcome": "outcome", "files": "files"}
-    peak = f"Peak memory of a decoder: {Fork.peak_kib // MEBIBYTE} MiB."
+    peak = f"Peak memory of a decoder: {peak_kib() // MEBIBYTE} MiB."
     return Report("Mutated recordings", columns, rows, (note, peak, *wrong), ("av", "soundfile"))
 
 

@@ -1,4 +1,4 @@
-"""Starts a confined process for each recording and hears from it what it decodes.
+"""Has a confined process for each recording (see `zygote`) and hears from it what it decodes.
 
 Decoders are C that reads hostile bytes. One that crashes, hangs, or is taken over is a process of its own, without
 the environment, the network or the right to write; the recording fails, the worker goes on.
@@ -9,13 +9,9 @@ import json
 import os
 import select
 import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import IO, BinaryIO, Final, Protocol, TypeVar
 
 import numpy as np
@@ -24,10 +20,10 @@ from numpy.typing import NDArray
 from pipeline.audio import wire
 from pipeline.audio.header import Declared, Limits
 from pipeline.audio.wire import Kind
+from pipeline.audio.zygote import Fork, Zygote
 from pipeline.errors import DecoderCrash
 
-_ROOT: Final = str(Path(__file__).parents[2])
-_PROGRAM: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from pipeline.audio.confined import main; main()"
+ZYGOTE: Final = Zygote()
 
 PIPE_BYTES: Final = 1 << 20
 """What Linux lets any user's pipe hold."""
@@ -130,19 +126,9 @@ class CagedDecoder:
         self._process.stdout.close()
 
 
-def start(file: BinaryIO | int, limits: Limits, declared: Declared | None, cage: Cage) -> "subprocess.Popen[bytes]":
-    """A confined process that decodes `file`, or what is written to it when that is `subprocess.PIPE`."""
-    told = tell(limits, declared, cage, is_live=isinstance(file, int))
-    return subprocess.Popen(  # noqa: S603 - this Python, on our own module
-        [sys.executable, "-I", "-c", _PROGRAM, _ROOT, told],
-        stdin=file,
-        stdout=subprocess.PIPE,
-        # libsndfile's MP3 decoder writes remarks of its own.
-        stderr=subprocess.DEVNULL,
-        # One thread, so that the address space is that of the decoder and not of idle stacks.
-        env={"OPENBLAS_NUM_THREADS": "1", "TMPDIR": tempfile.gettempdir()},
-        cwd="/",
-    )
+def start(file: BinaryIO, limits: Limits, declared: Declared | None, cage: Cage, *, is_live: bool = False) -> Fork:
+    """A confined process that decodes `file`, or what is still to be written to it when it is one end of a pipe."""
+    return ZYGOTE.decode(file.fileno(), tell(limits, declared, cage, is_live=is_live))
 
 
 def tell(limits: Limits, declared: Declared | None, cage: Cage, *, is_live: bool = False) -> str:

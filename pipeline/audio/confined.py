@@ -1,7 +1,6 @@
 """The process in which an untrusted file or stream is decoded: it is its standard input, what it hears its output."""
 
 import json
-import sys
 from contextlib import ExitStack
 from functools import partial
 
@@ -10,11 +9,6 @@ from pipeline.audio.header import Declared, Limits
 from pipeline.audio.opening import Request, open_decoder
 from pipeline.audio.pipe import open_live
 from pipeline.errors import DecoderCrash, InputError
-
-
-def main() -> None:
-    """What the cage starts: the limits are the first argument."""
-    decode_stdin(sys.argv[1])
 
 
 def decode_stdin(limits_as_json: str) -> None:

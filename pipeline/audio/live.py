@@ -5,12 +5,12 @@ Whichever is possible is done, so that neither waits for the other for ever.
 
 import os
 import select
-import subprocess
 from collections.abc import Iterable
 from contextlib import ExitStack
+from typing import IO
 
 from pipeline.audio import wire
-from pipeline.audio.cage import Cage, CagedDecoder, start
+from pipeline.audio.cage import Cage, CagedDecoder, Child, start
 from pipeline.audio.header import Declared, Limits
 from pipeline.audio.reader import AudioReader
 from pipeline.audio.wire import Kind
@@ -22,12 +22,11 @@ class CagedStream(CagedDecoder):
     So whatever can be heard in the bytes that came is heard before more are waited for.
     """
 
-    def __init__(self, chunks: Iterable[bytes], process: "subprocess.Popen[bytes]", resources: ExitStack) -> None:
-        assert process.stdin is not None
+    def __init__(self, chunks: Iterable[bytes], pipe: IO[bytes], process: Child, resources: ExitStack) -> None:
         self._chunks = iter(chunks)
         self._pending = memoryview(b"")
         self._written = 0
-        self._input = process.stdin
+        self._input = pipe
         os.set_blocking(self._input.fileno(), False)
         super().__init__(process, Cage().silence_s, resources)
 
@@ -79,8 +78,11 @@ def open_stream(chunks: Iterable[bytes], limits: Limits, declared: Declared | No
     """
     with ExitStack() as guard:
         resources = guard.enter_context(ExitStack())
-        process = start(subprocess.PIPE, limits, declared, Cage())
-        reader = AudioReader(CagedStream(chunks, process, resources), limits, resources)
+        reading, writing = os.pipe()
+        pipe = resources.enter_context(open(writing, "wb", buffering=0))  # noqa: PTH123 - a descriptor
+        with open(reading, "rb", buffering=0) as file:  # noqa: PTH123
+            process = start(file, limits, declared, Cage(), is_live=True)
+        reader = AudioReader(CagedStream(chunks, pipe, process, resources), limits, resources)
         # From here on the reader closes them.
         guard.pop_all()
         return reader

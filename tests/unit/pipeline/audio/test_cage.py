@@ -37,13 +37,16 @@ def store(tmp_path: Path) -> Callable[[bytes], Path]:
 
 @pytest.fixture
 def no_child_left() -> Iterator[None]:
-    before = set(psutil.Process().children())
     yield
-    assert set(psutil.Process().children()) <= before
+    assert not _decoders()
 
 
-def _decoder() -> psutil.Process:
-    return next(each for each in psutil.Process().children() if "pipeline.audio.confined" in " ".join(each.cmdline()))
+def _zygotes() -> list[psutil.Process]:
+    return [each for each in psutil.Process().children() if "pipeline.audio.zygote" in " ".join(each.cmdline())]
+
+
+def _decoders() -> list[psutil.Process]:
+    return [fork for zygote in _zygotes() for fork in zygote.children()]
 
 
 @pytest.mark.usefixtures("no_child_left")
@@ -99,7 +102,8 @@ def test_crash_of_the_decoder_is_an_error_of_the_recording(how: signal.Signals, 
     with open_audio(store(LONG_WAV), LIMITS) as reader:
         blocks = reader.blocks()
         next(blocks)
-        _decoder().send_signal(how)
+        (decoder,) = _decoders()
+        decoder.send_signal(how)
         with pytest.raises(errors.DecoderCrash, match=how.name):
             list(blocks)
 
@@ -130,7 +134,7 @@ def test_decoder_dies_with_the_process_that_wanted_it(store: Callable[[bytes], P
         "from pipeline.audio import Limits, open_audio\n"
         "reader = open_audio(pathlib.Path(sys.argv[1]), Limits(3600, 8))\n"
         "next(reader.blocks())\n"
-        "print(psutil.Process().children()[0].pid, flush=True)\n"
+        "print(psutil.Process().children(recursive=True)[-1].pid, flush=True)\n"
         "time.sleep(60)\n"
     )
     path = store(LONG_WAV)
@@ -203,7 +207,8 @@ def _may_leave_the_network() -> bool:
 def test_nonsense_from_a_decoder_out_of_control_is_a_crash(
     sent: bytes, store: Callable[[bytes], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cage, "_PROGRAM", f"import os; os.write(1, {sent!r})")
+    program = [sys.executable, "-c", f"import os; os.write(1, {sent!r})"]
+    monkeypatch.setattr(cage.ZYGOTE, "decode", lambda *_: subprocess.Popen(program, stdout=subprocess.PIPE))
     with pytest.raises(errors.DecoderCrash), open_audio(store(WAV), LIMITS):
         pass
 

@@ -1,9 +1,10 @@
 """A decoder that crashes is given one more try, as it may have been killed for what others took, and no third one."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from pipeline import errors
@@ -13,13 +14,6 @@ from pipeline.preprocess.ingest import CUTOFF_HZ, Relation, ingest
 from pipeline.values import SAMPLE_RATE_HZ
 from tests import bad_recordings as bad
 
-CRASH = (
-    "import os, sys, signal\n"
-    "mark = os.open({mark!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND); os.write(mark, b'x')\n"
-    "if os.fstat(mark).st_size <= {crashes}: os.kill(os.getpid(), signal.SIGSEGV)\n"
-    "{program}"
-)
-
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
@@ -28,31 +22,40 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
-def _crash(times: int, mark: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the next decoders end by a signal, as one does that trips over a file."""
-    monkeypatch.setattr(cage, "_PROGRAM", CRASH.format(mark=str(mark), crashes=times, program=cage._PROGRAM))
+def _crash(times: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the next decoders end by a signal, as one does that trips over a file; says what they were told."""
+    crashed: list[str] = []
+    decode = cage.ZYGOTE.decode
+
+    def start(file: int, told: str) -> cage.Child:
+        if len(crashed) == times:
+            return decode(file, told)
+        crashed.append(told)
+        program = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+        return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+
+    monkeypatch.setattr(cage.ZYGOTE, "decode", start)
+    return crashed
 
 
 def test_file_that_crashes_its_decoder_is_given_up_after_one_more_try(
-    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mark = tmp_path / "mark"
-    _crash(99, mark, monkeypatch)
+    crashed = _crash(99, monkeypatch)
     with pytest.raises(errors.DecoderCrash, match="SIGSEGV") as caught:
         ingest(recording, PreprocessOptions(), lambda _: None)
-    assert mark.read_bytes() == b"xx"
+    assert len(crashed) == 2
     assert (caught.value.code, caught.value.retryable) == ("DECODER_CRASH", False)
 
 
 def test_decoder_that_was_killed_once_reads_the_file_at_its_second_try(
-    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = set(psutil.Process().children())
-    _crash(1, tmp_path / "mark", monkeypatch)
+    crashed = _crash(1, monkeypatch)
     ingested = ingest(recording, PreprocessOptions(), lambda _: None)
     assert (ingested.duration_s, ingested.relation) == (1.0, Relation.INDEPENDENT)
     assert len(ingested.spools[0]) == SAMPLE_RATE_HZ
-    assert set(psutil.Process().children()) <= before
+    assert len(crashed) == 1
 
 
 def test_progress_starts_over_with_the_second_try_and_ends_at_one(recording: Path) -> None:
