@@ -19,7 +19,7 @@ from bench.report import PACKAGES, Report, Row, progress
 from bench.speech import TELEPHONE_RATE_HZ, Samples, Spoken, join, utterances
 from workers import evaluate
 
-UTTERANCES: Final = 14
+UTTERANCES: Final = 150
 SNR_DB: Final = 5.0
 LONGEST_S: Final = 28.0
 VOICES: Final = 6
