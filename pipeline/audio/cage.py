@@ -127,8 +127,14 @@ class CagedDecoder:
 
 
 def start(file: BinaryIO, limits: Limits, declared: Declared | None, cage: Cage, *, is_live: bool = False) -> Fork:
-    """A confined process that decodes `file`, or what is still to be written to it when it is one end of a pipe."""
-    return ZYGOTE.decode(file.fileno(), tell(limits, declared, cage, is_live=is_live))
+    """A confined process that decodes `file`, or what is still to be written to it when it is one end of a pipe.
+
+    Raises DecoderCrash when none can be had.
+    """
+    try:
+        return ZYGOTE.decode(file.fileno(), tell(limits, declared, cage, is_live=is_live))
+    except (ConnectionError, TimeoutError) as error:
+        raise DecoderCrash(str(error)) from error
 
 
 def tell(limits: Limits, declared: Declared | None, cage: Cage, *, is_live: bool = False) -> str:

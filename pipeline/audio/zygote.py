@@ -28,6 +28,7 @@ _PROGRAM: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from pipelin
 _MOST_BYTES: Final = 1 << 16
 """Of a request."""
 _PATIENCE_S: Final = 60.0
+_TRIES: Final = 3
 _STATUS: Final = struct.Struct("<i")
 _MOST_DESCRIPTORS: Final = 1024
 """All that the zygote could have open."""
@@ -71,15 +72,19 @@ class Zygote:
         os.register_at_fork(after_in_child=self._forget)
 
     def decode(self, file: int, told: str) -> Fork:
-        """A fork that runs `confined.decode_stdin(told)` with descriptor `file` as its standard input."""
+        """A fork that runs `confined.decode_stdin(told)` with descriptor `file` as its standard input.
+
+        Raises:
+            ConnectionError: it was killed at each try.
+        """
         with self._lock:
-            requests = self._requests or self._start()
-            try:
-                return _ask(requests, file, told)
-            except ConnectionError:
-                # It was killed, as for the memory that others took.
-                self._close()
-                return _ask(self._start(), file, told)
+            for _ in range(_TRIES):
+                try:
+                    return _ask(self._requests or self._start(), file, told)
+                except ConnectionError:
+                    # It was killed, as for the memory that others took.
+                    self._close()
+        raise ConnectionError("the zygote does not live")
 
     def close(self) -> None:
         """End the process and all its forks; afterwards the system counts what they took as that of a child."""

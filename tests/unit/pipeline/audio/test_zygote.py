@@ -139,6 +139,18 @@ def test_what_a_fork_hears_is_its_own_recording(tmp_path: Path) -> None:
             np.testing.assert_allclose(np.concatenate(list(reader.blocks())), samples, atol=2 / 32768)
 
 
+def test_one_that_is_killed_again_and_again_is_a_crash_of_the_decoder(
+    zygote: Zygote, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = psutil.Process().num_fds()
+    with monkeypatch.context() as patched, pytest.raises(errors.DecoderCrash):
+        patched.setattr("pipeline.audio.zygote._PROGRAM", "import os; os.kill(os.getpid(), 9)")
+        _heard(recording)
+    zygote.close()
+    assert psutil.Process().num_fds() <= held
+    assert _heard(recording) == len(SPEECHLESS)
+
+
 def test_nothing_is_left_when_no_process_can_be_started(zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
     held = psutil.Process().num_fds()
     monkeypatch.setattr(sys, "executable", "/nowhere")
