@@ -143,9 +143,10 @@ def test_one_that_is_killed_again_and_again_is_a_crash_of_the_decoder(
     zygote: Zygote, recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = psutil.Process().num_fds()
-    with monkeypatch.context() as patched, pytest.raises(errors.DecoderCrash):
+    with monkeypatch.context() as patched:
         patched.setattr("pipeline.audio.zygote._PROGRAM", "import os; os.kill(os.getpid(), 9)")
-        _heard(recording)
+        with pytest.raises(errors.DecoderCrash):
+            _heard(recording)
     zygote.close()
     assert psutil.Process().num_fds() <= held
     assert _heard(recording) == len(SPEECHLESS)
