@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -37,18 +36,16 @@ _MOST_DESCRIPTORS: Final = 1024
 class Fork:
     """A process that was forked to decode: what it says, and how it ends."""
 
-    def __init__(self, stdout: IO[bytes], answer: socket.socket, pidfd: int) -> None:
+    def __init__(self, stdout: IO[bytes], answer: socket.socket) -> None:
         self.stdout = stdout
         self._answer = answer
-        # Unlike its number, this never comes to mean another process.
-        self._pidfd = pidfd
         self._status: int | None = None
 
     def kill(self) -> None:
         """End it now; nothing happens when it has ended."""
         if self._status is None:
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            with suppress(OSError):
+                self._answer.shutdown(socket.SHUT_WR)
 
     def wait(self) -> int:
         """Its exit status once it has ended, negative for the signal that ended it."""
@@ -57,7 +54,6 @@ class Fork:
             # When the zygote is killed, so are its forks.
             (self._status,) = _STATUS.unpack(told) if told else (-signal.SIGKILL,)
             self._answer.close()
-            os.close(self._pidfd)
         return self._status
 
 
@@ -141,27 +137,70 @@ def _ask(requests: socket.socket, file: int, told: str) -> Fork:
                 socket.send_fds(requests, [told.encode()], [file, said, theirs.fileno()])
             finally:
                 os.close(said)
-        return Fork(stdout, answer, _pidfd(answer))
+        if not answer.recv(1):
+            raise ConnectionResetError("the zygote has ended")  # noqa: TRY301 - what was opened is closed here
     except BaseException:
         stdout.close()
         answer.close()
         raise
+    return Fork(stdout, answer)
 
 
-def _pidfd(answer: socket.socket) -> int:
-    _, descriptors, _, _ = socket.recv_fds(answer, 1, 1)
-    if not descriptors:
-        raise ConnectionResetError("the zygote has ended")
-    return descriptors[0]
+class _Nursery:
+    """What the zygote knows: its forks, and who is to be told how each ends."""
 
+    def __init__(self, requests: socket.socket, selector: selectors.BaseSelector) -> None:
+        self._requests = requests
+        self._selector = selector
+        self._answers: dict[int, socket.socket] = {}
+        self._ended, ends = socket.socketpair()
+        ends.setblocking(False)  # noqa: FBT003 - as the standard library has it
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(ends.detach())
+        selector.register(self._ended, selectors.EVENT_READ, self._bury)
+        selector.register(requests, selectors.EVENT_READ, self._bear)
 
-@dataclass(frozen=True, slots=True)
-class _Born:
-    """A fork, and who is to be told how it ends."""
+    def serve(self) -> None:
+        """Until nobody can ask any more."""
+        while all(key.data() for key, _ in self._selector.select()):
+            pass
 
-    pid: int
-    pidfd: int
-    answer: socket.socket
+    def _bear(self) -> bool:
+        told, descriptors, _, _ = socket.recv_fds(self._requests, _MOST_BYTES, 3)
+        if not told:
+            return False
+        file, said, answering = descriptors
+        pid = os.fork()
+        if pid == 0:
+            _decode(file, said, told.decode())
+        os.close(file)
+        os.close(said)
+        answer = self._answers[pid] = socket.socket(fileno=answering)
+        self._selector.register(answer, selectors.EVENT_READ, partial(self._end, pid))
+        # Who asked may have ended since.
+        with suppress(OSError):
+            answer.send(b"\0")
+        return True
+
+    def _end(self, pid: int) -> bool:
+        """Nobody waits for this one any more; its number is its own until it is buried, which may just have been."""
+        if pid in self._answers:
+            self._selector.unregister(self._answers[pid])
+            os.kill(pid, signal.SIGKILL)
+        return True
+
+    def _bury(self) -> bool:
+        self._ended.recv(_MOST_BYTES)
+        while self._answers:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            answer = self._answers.pop(pid)
+            with suppress(KeyError):
+                self._selector.unregister(answer)
+            with suppress(OSError), answer:
+                answer.send(_STATUS.pack(os.waitstatus_to_exitcode(status)))
+        return True
 
 
 def serve() -> None:
@@ -175,29 +214,7 @@ def serve() -> None:
     # Pages that are never written to stay shared.
     gc.freeze()
     with socket.socket(fileno=0) as requests, selectors.DefaultSelector() as selector:
-        selector.register(requests, selectors.EVENT_READ, partial(_bear, requests))
-        while all(key.data(selector) for key, _ in selector.select()):
-            pass
-
-
-def _bear(requests: socket.socket, selector: selectors.BaseSelector) -> bool:
-    """Fork for the next request; False when nobody can ask any more."""
-    told, descriptors, _, _ = socket.recv_fds(requests, _MOST_BYTES, 3)
-    if not told:
-        return False
-    file, said, answering = descriptors
-    pid = os.fork()
-    if pid == 0:
-        _decode(file, said, told.decode())
-    os.close(file)
-    os.close(said)
-    answer = socket.socket(fileno=answering)
-    pidfd = os.pidfd_open(pid)
-    # Who asked may have ended since.
-    with suppress(OSError):
-        socket.send_fds(answer, [b"\0"], [pidfd])
-    selector.register(pidfd, selectors.EVENT_READ, partial(_tell_end, _Born(pid, pidfd, answer)))
-    return True
+        _Nursery(requests, selector).serve()
 
 
 def _decode(file: int, said: int, told: str) -> NoReturn:
@@ -205,6 +222,8 @@ def _decode(file: int, said: int, told: str) -> NoReturn:
 
     status = 1
     try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(file, 0)
         os.dup2(said, 1)
         os.closerange(3, _MOST_DESCRIPTORS)
@@ -213,12 +232,3 @@ def _decode(file: int, said: int, told: str) -> NoReturn:
     finally:
         # Without the clean-up of the process that this one is a copy of.
         os._exit(status)
-
-
-def _tell_end(born: _Born, selector: selectors.BaseSelector) -> bool:
-    selector.unregister(born.pidfd)
-    os.close(born.pidfd)
-    _, status = os.waitpid(born.pid, 0)
-    with suppress(OSError), born.answer:
-        born.answer.send(_STATUS.pack(os.waitstatus_to_exitcode(status)))
-    return True
