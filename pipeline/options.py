@@ -132,7 +132,9 @@ class InferenceOptions(Options):
     """How the acoustic model is run; beam settings matter to attention models only."""
 
     beam_size: int = Field(5, ge=1, le=20)
-    n_best: int = Field(1, ge=1, le=20)
+    n_best: int | None = Field(
+        None, ge=1, le=20, description="Readings to keep for hotwords and n-best lists; default: as many as the beam."
+    )
 
 
 Phrase = Annotated[str, Field(min_length=1, max_length=100)]

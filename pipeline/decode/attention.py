@@ -61,21 +61,30 @@ class AttentionDecoder:
     def _alternatives(self, hypotheses: Sequence[Hypothesis]) -> Iterator[Alternative]:
         ranked = sorted(hypotheses, key=self._score, reverse=True)
         for hypothesis in ranked[: self._n_best]:
-            text = self._tokenizer.decode(list(hypothesis.tokens)).strip()
-            yield Alternative(text, self._score(hypothesis))
+            yield Alternative(self._text(hypothesis), self._score(hypothesis))
 
     def _best(self, hypotheses: Sequence[Hypothesis]) -> Hypothesis | None:
-        """The first hypothesis of the highest score; None if there are none, or it says nothing but marks."""
-        best = max(hypotheses, key=self._score, default=None)
-        return best if best and any(map(str.isalnum, self._tokenizer.decode(list(best.tokens)))) else None
+        """The model's first choice, or a better one by hotwords and language model; None if it is nothing but marks."""
+        if not hypotheses:
+            return None
+        first = hypotheses[0]
+        others = [each for each in hypotheses[1:] if self._worth(each) > self._worth(first)]
+        best = max([first, *others], key=self._score)
+        return best if any(map(str.isalnum, self._text(best))) else None
 
     def _score(self, hypothesis: Hypothesis) -> float:
-        if not self._hotwords and self._lm is None:
-            return hypothesis.log_prob
-        words = plain(self._tokenizer.decode(list(hypothesis.tokens)))
-        worth = self._phrases.score(" ".join(words)) + LM_SHARE * self._fluency(words)
         # `log_prob` is a mean a token, so what else counts is spread over the tokens as well.
-        return hypothesis.log_prob + worth / max(len(hypothesis.tokens), 1)
+        return hypothesis.log_prob + self._worth(hypothesis) / max(len(hypothesis.tokens), 1)
+
+    def _worth(self, hypothesis: Hypothesis) -> float:
+        """What hotwords and the language model find in a hypothesis, in natural log-probability."""
+        if not self._hotwords and self._lm is None:
+            return 0.0
+        words = plain(self._text(hypothesis))
+        return self._phrases.score(" ".join(words)) + LM_SHARE * self._fluency(words)
+
+    def _text(self, hypothesis: Hypothesis) -> str:
+        return self._tokenizer.decode(list(hypothesis.tokens)).strip()
 
     def _fluency(self, words: Sequence[str]) -> float:
         """The natural log-probability of the words as one sentence."""

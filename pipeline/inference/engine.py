@@ -70,16 +70,16 @@ class WhisperEngine:
         return [self._model.encode(ctranslate2.StorageView.from_array(part)) for part in parts]
 
     def search(self, encoded: Encoded, count: int, options: InferenceOptions, search: Search) -> list[Reading]:
-        """The readings of each of the `count` encoded windows, best first: the whole beam if more than one is wanted.
+        """The readings of each of the `count` encoded windows, best first: the whole beam, which costs nothing more.
 
         Many of a beam differ in timestamps only, so that the first `n_best` may well hold one text.
         """
-        beam_size = max(options.beam_size, options.n_best)
+        beam_size = max(options.beam_size, options.n_best or 1)
         results = self._model.generate(
             _together(encoded),
             [list(self._vocabulary.prompt)] * count,
             beam_size=beam_size,
-            num_hypotheses=beam_size if options.n_best > 1 else 1,
+            num_hypotheses=1 if options.n_best == 1 else beam_size,
             repetition_penalty=search.repetition_penalty,
             no_repeat_ngram_size=search.no_repeat_ngram_size,
             return_scores=True,

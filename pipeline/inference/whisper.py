@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from pipeline.errors import ModelMismatch, ModelNotFound
+from pipeline.inference.alternatives import alternatives
 from pipeline.inference.engine import Search, WhisperEngine
 from pipeline.inference.memory import memory_errors_named
 from pipeline.inference.model import ModelRuntime
@@ -176,21 +177,23 @@ class Whisper:
             if self._is_repetitive(reading):
                 readings[index] = self._less_repetitive(filled[index], reading, options)
         stops = [frames_read(reading.sequences[0], self._vocabulary) for reading in readings]
-        sound = [len(window.frames) for window in windows]
-        ranks = [
-            self._engine.align(encoded, self._hypotheses(readings, stops, rank), sound, self.spec.frame_s)
-            for rank in range(len(readings[0].sequences))
-        ]
+        # What is read on later is not aligned as well: the words before it would be stretched over it.
+        sound = [stop or len(window.frames) for window, stop in zip(windows, stops, strict=True)]
+        best = self._engine.align(encoded, self._best(readings, stops), sound, self.spec.frame_s)
         passages = [
-            Passage(self._duration_s(window.start), hypotheses, reading.no_speech_prob)
-            for window, reading, hypotheses in zip(windows, readings, zip(*ranks, strict=True), strict=True)
+            Passage(
+                self._duration_s(window.start),
+                (timed, *alternatives(reading, timed, self._vocabulary)),
+                reading.no_speech_prob,
+            )
+            for window, reading, timed in zip(windows, readings, best, strict=True)
         ]
         return list(zip(passages, stops, strict=True))
 
-    def _hypotheses(self, readings: Sequence[Reading], stops: Sequence[int | None], rank: int) -> list[Hypothesis]:
-        """The text of that rank of each reading, up to where it is read on."""
+    def _best(self, readings: Sequence[Reading], stops: Sequence[int | None]) -> list[Hypothesis]:
+        """The best text of each reading, up to where it is read on."""
         return [
-            Hypothesis(text_within(reading.sequences[rank], stop, self._vocabulary), reading.log_probs[rank])
+            Hypothesis(text_within(reading.sequences[0], stop, self._vocabulary), reading.log_probs[0])
             for reading, stop in zip(readings, stops, strict=True)
         ]
 

@@ -171,7 +171,7 @@ def with_n_best(options: JobOptions, n_best: int | None) -> JobOptions:
     """`options` with so many readings of each stretch, looked for and listed; None: as they are."""
     if n_best is None:
         return options
-    looked_for = options.inference.model_copy(update={"n_best": n_best})
+    looked_for = options.inference.model_copy(update={"n_best": max(n_best, options.inference.beam_size)})
     listed = options.decode.model_copy(update={"n_best": n_best})
     return options.model_copy(update={"inference": looked_for, "decode": listed})
 

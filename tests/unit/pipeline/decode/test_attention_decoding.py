@@ -100,7 +100,7 @@ def test_words_that_alignment_stepped_over_share_the_time_of_the_next(
     stepped = Hypothesis(ids, -0.2, (0.0, 0.3, 0.3, 0.3, 1.1), (0.3, 0.3, 0.3, 1.1, 1.1), (0.9,) * 5)
     words = decoder.decode(emissions(stepped)).words
     assert [word.start_s for word in words] == pytest.approx([10.0, 10.3, 10.5, 10.7, 11.1])
-    assert [word.end_s for word in words] == pytest.approx([10.3, 10.5, 10.7, 11.1, 11.1])
+    assert [word.end_s for word in words] == pytest.approx([10.3, 10.5, 10.7, 11.1, 11.22])
 
 
 def test_a_number_in_digits_may_take_long(decoder: AttentionDecoder, tokenizer: Tokenizer) -> None:

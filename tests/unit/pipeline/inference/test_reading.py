@@ -179,6 +179,19 @@ def test_tokens_are_timed_where_their_words_are_said(whisper: Whisper, agent: ND
     assert float(np.median(shifts)) == pytest.approx(1.5, abs=0.1)
 
 
+def test_other_readings_are_kept_without_being_asked_for_and_say_no_less(
+    whisper: Whisper, agent: NDArray[np.float32]
+) -> None:
+    """A hotword or a language model chooses among them, also long after the audio is gone."""
+    noise = np.random.default_rng(3).normal(0, 0.05, len(agent)).astype(np.float32)
+    (emissions,) = whisper.emit([_features(agent + noise, whisper.spec)], InferenceOptions())
+    assert isinstance(emissions, AttentionEmissions)
+    best, *others = emissions.hypotheses
+    assert others
+    assert all(len(other.tokens) > 0.7 * len(best.tokens) for other in others)
+    assert all(len(other.token_end_s) == len(other.tokens) for other in others)
+
+
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_a_window_is_filled_behind_and_read_on_from_where_it_was_left(length: int, read: int) -> None:
     frames = np.random.default_rng(length).standard_normal((length, 3)).astype(np.float32)
