@@ -11,6 +11,7 @@ from pipeline.format.numbers.lexicon import (
     END,
     ENDS_HERE,
     ONE,
+    SMALL,
     TENS,
     TWO_DIGITS,
     any_of,
@@ -51,7 +52,8 @@ _NO_NAMES = words(
 # The name of the street is up to four words, none of which goes on with another matter.
 _NAME = rf"(?!{any_of(_NO_NAMES)})[a-z']+ "
 # "forty second street" is the 42nd, not number 40.
-_STREET_AHEAD = rf"(?!(?<={TENS}) {_UNIT_ORDINALS})(?= (?:{_NAME}){{1,4}}{_STREET}| broadway)"
+_NUMBERED_STREET = rf"{any_of(['north', 'south', 'east', 'west'])} (?:{SMALL} )?{_NAME}{_STREET}"
+_STREET_AHEAD = rf"(?!(?<={TENS}) {_UNIT_ORDINALS})(?= (?:(?:{_NAME}){{1,4}}{_STREET}|{_NUMBERED_STREET})| broadway)"
 _UNITS = any_of(words("year years month months minute minutes hour hours day days week weeks second seconds"))
 _VAGUE = rf"(?! (?:something|somethings|odd|fold|or so){END})"
 _ADDRESS_BEFORE = any_of(["live at", "lives at", "address is", "address is at", "located at", "deliver to", "ship to"])

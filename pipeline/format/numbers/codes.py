@@ -8,6 +8,7 @@ from pipeline.format.numbers.lexicon import (
     DIGIT,
     END,
     ENDS_HERE,
+    EXPLAINED,
     ITEM,
     ONE,
     SMALL,
@@ -36,13 +37,11 @@ NATO = {
 """The letters of the spelling alphabet."""
 _ALPHABET = any_of(NATO)
 _LETTER = rf"[a-zO]{END}"
-_EXPLAINED = any_of(f"{letter} (?:as in|like|for) {letter}[a-z]+" for letter in "abcdefghijklmnopqrstuvwxyz")
-"""A letter with a word that begins with it."""
 # "a" and "i" are words as well, and "o" is a digit; "a m" and "p m" are times.
 _SURE_LETTER = rf"(?!(?:a|p) m{END})[b-hj-np-z]{END}"
-_PART = rf"(?:{_EXPLAINED}|{ITEM}|(?:double|triple) {_LETTER}|{_ALPHABET}|{_LETTER})"
+_PART = rf"(?:{EXPLAINED}|{ITEM}|(?:double|triple) {_LETTER}|{_ALPHABET}|{_LETTER})"
 _CODE = rf"{_PART}(?: (?:dash |hyphen )?{_PART})+"
-_TOKEN = re.compile(rf"dash|hyphen|{_EXPLAINED}|{ITEM}|(?:double|triple) {_LETTER}|{_ALPHABET}|{_LETTER}")
+_TOKEN = re.compile(rf"dash|hyphen|{EXPLAINED}|{ITEM}|(?:double|triple) {_LETTER}|{_ALPHABET}|{_LETTER}")
 _CALLED = any_of(
     [
         *words(

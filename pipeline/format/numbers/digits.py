@@ -10,6 +10,7 @@ from pipeline.format.numbers.lexicon import (
     DIGIT,
     DIGITS,
     ENDS_HERE,
+    SIGNS,
     VALUES,
     any_of,
     digits_of,
@@ -44,6 +45,7 @@ _LINKS = frozenset(
 )
 """Words that may stand between what a number is and the number."""
 _CARDINAL = re.compile(CARDINAL)
+_AFTER_A_DIGIT = tuple(f"{sign} " for word, sign in SIGNS.items() if VALUES[word] < len("0123456789"))
 _NUMBERED = any_of(f"{noun} (?:number|code|id)" for noun, kind in _CUES.items() if kind == "id" and noun != "number")
 _IS = any_of(["is", "was"])
 _FIRST_WITH_COMMAS = 1000
@@ -56,11 +58,21 @@ _CARD_STARTS = ("34", "37", "4", "51", "52", "53", "54", "55", "6011")
 _CARDS = MappingProxyType({16: (4, 4, 4, 4), 15: (4, 6, 5)})
 
 
+_PHRASE_CUES = MappingProxyType(
+    {"p i n": "id", "c v v": "id", "c v c": "id", "v i n": "id", "s s n": "social", f"last {SIGNS['four']}": "id"}
+)
+_LONGEST_COUNT = 5
+
+
 def cue_before(text: str, start: int) -> str | None:
     """What the words before character `start` of `text` say that follows: `phone`, `card`, `social`, `id` or None."""
     before = text[max(0, start - CONTEXT_CHARACTERS) : start].split()[-_NEAREST:]
     for index in reversed(range(len(before))):
         word = before[index]
+        for length in (3, 2):
+            phrase = " ".join(before[max(0, index + 1 - length) : index + 1])
+            if phrase in _PHRASE_CUES:
+                return _PHRASE_CUES[phrase]
         if word in _CUES:
             is_area = word == "code" and before[index - 1 : index] == ["area"]
             return "phone" if is_area else _CUES[word]
@@ -102,8 +114,12 @@ def _identifier(digits: str, cue: str | None) -> str:
 
 
 def _counts_up(items: list[str]) -> bool:
-    """Whether this is counting rather than a number: one two three."""
-    return all(item in VALUES for item in items) and [VALUES[item] for item in items] == list(range(1, len(items) + 1))
+    """Whether this is counting rather than a number: one two three. Nobody counts much further."""
+    return (
+        len(items) <= _LONGEST_COUNT
+        and all(item in VALUES for item in items)
+        and [VALUES[item] for item in items] == list(range(1, len(items) + 1))
+    )
 
 
 def _guesses(items: list[str], following: str) -> bool:
@@ -131,7 +147,9 @@ def _written(match: re.Match[str], kind: NumberKind) -> str | None:
         whole = cue and kind is NumberKind.DIGITS and cardinal.end() == match.end()
         return str(value_of(cardinal[0])) if whole else None
     is_guess = _guesses(items, match.string[match.end() :])
-    if cue is None and (is_guess or not _proves_itself(digits, items)):
+    # What goes on from a digit is the end of what was no number at its start.
+    goes_on = match.string[: match.start()].endswith(_AFTER_A_DIGIT)
+    if cue is None and (is_guess or goes_on or not _proves_itself(digits, items)):
         return None
     if _is_phone(digits, cue, items):
         return telephone(digits) if kind is NumberKind.PHONE else None

@@ -76,7 +76,10 @@ SMALL = rf"(?:{TWO_DIGITS}|{ONE})"
 _ALONE = rf"(?! (?:hundred|thousand|million|billion|trillion){END})"
 # "half a million" and "a quarter of a million" are as vague as they sound.
 _A = r"(?<!half )(?<!of )a"
-HUNDREDS = rf"(?:(?:{_A}|{SMALL}) hundred{END}(?:(?: and)? {SMALL}{_ALONE})?|{SMALL})"
+# Some say no article: "hundred and fifty dollars". "Several hundred and fifty" is another matter.
+_NOT_OF_MANY = rf"(?<!{_range(tuple(SIGNS))} )(?<!a )(?<!few )(?<!couple )(?<!several )(?<!many )(?<!of )"
+_BARE = rf"{_NOT_OF_MANY}hundred and {SMALL}{_ALONE}"
+HUNDREDS = rf"(?:(?:{_A}|{SMALL}) hundred{END}(?:(?: and)? {SMALL}{_ALONE})?|{_BARE}|{SMALL})"
 """1 to 9999 said in hundreds: `fifteen hundred and six`."""
 _THOUSANDS = rf"(?:(?:{_A}|{SMALL}) hundred{END}(?:(?: and)? {SMALL})?|{SMALL}|{_A})"
 _SCALED = rf"{_THOUSANDS} {SCALE}"
@@ -87,6 +90,9 @@ ITEM = rf"(?:(?:double|triple) {DIGIT}|{SMALL} (?:hundred|thousand){END}|{TWO_DI
 DIGITS = rf"{ITEM}(?: {ITEM})+"
 ENDS_HERE = rf"(?! {ITEM})"
 """No further digits follow."""
+
+EXPLAINED = any_of(f"{letter} (?:as in|like|for) {letter}[a-z]+" for letter in "abcdefghijklmnopqrstuvwxyz")
+"""A letter with a word that begins with it."""
 
 _ITEM = re.compile(ITEM)
 _LETTER_O = re.compile(r"(?<=\b[a-np-z] )o\b|^o(?= [a-np-z]\b)")

@@ -2,7 +2,18 @@
 
 import re
 
-from pipeline.format.numbers.lexicon import END, ENDS_HERE, HUNDREDS, ONE, TWO_DIGITS, any_of, grouped, value_of, words
+from pipeline.format.numbers.lexicon import (
+    END,
+    ENDS_HERE,
+    HUNDREDS,
+    ONE,
+    SMALL,
+    TWO_DIGITS,
+    any_of,
+    grouped,
+    value_of,
+    words,
+)
 from pipeline.format.numbers.quantities import QUANTITY, is_small, takes_away, written_quantity, written_range
 from pipeline.format.numbers.rule import NumberKind, Rule, rule
 
@@ -44,6 +55,7 @@ _PERIOD = any_of(words("month week year day hour night person piece gallon minut
 _PRICE_AFTER = rf"(?= (?:(?:a|an|per|each|every) {_PERIOD}|plus tax|plus shipping|each){END})"
 _CENTS = rf"(?P<cents>{TWO_DIGITS}|(?:oh|o|zero) {ONE})"
 _PRICE = rf"(?P<whole>{ONE} (?:{TWO_DIGITS}|(?:oh|o) {ONE})|{HUNDREDS}) {_CENTS}{ENDS_HERE}"
+_PLAIN_PRICE = rf"(?:{ONE} {TWO_DIGITS}|{SMALL}) {TWO_DIGITS}"
 _CHARM_PRICE = rf"(?P<whole>{ONE} {TWO_DIGITS}) (?P<cents>ninety (?:five|nine)){ENDS_HERE}"
 
 
@@ -148,7 +160,12 @@ PRICES: tuple[Rule, ...] = (
     ),
     rule(NumberKind.MONEY, rf"{_NO_OPINION}(?P<cents>{TWO_DIGITS}|{ONE}) cents", _cents),
     rule(NumberKind.MONEY, rf"(?P<amount>{QUANTITY}) (?P<unit>bucks|grand)", _bucks),
-    rule(NumberKind.MONEY, _PRICE, _price, before=rf"{_PRICE_BEFORE}(?: {_LINKS}){{0,3}}"),
+    rule(
+        NumberKind.MONEY,
+        _PRICE,
+        _price,
+        before=rf"{_PRICE_BEFORE}(?: {_LINKS}){{0,3}}(?: {_PLAIN_PRICE} (?:and|or|plus))?",
+    ),
     rule(NumberKind.MONEY, rf"{_PRICE}{_PRICE_AFTER}", _price),
     rule(NumberKind.MONEY, _CHARM_PRICE, _price),
     rule(NumberKind.MONEY, rf"(?:a|one) (?:buck|dollar)(?: and)? (?P<cents>{TWO_DIGITS})(?: cents)?{ENDS_HERE}", _buck),

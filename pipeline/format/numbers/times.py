@@ -12,6 +12,7 @@ _MINUTE = rf"(?:(?:oh|o|zero) {ONE}|{any_of(['twenty', 'thirty', 'forty', 'fifty
 _CLOCK = rf"(?P<hour>{_HOUR_24}) (?P<minute>{_MINUTE}){ENDS_HERE}"
 _CLOCK_12 = rf"(?P<hour>{_HOUR_12}) (?P<minute>{_MINUTE}){ENDS_HERE}"
 _HALF = rf"(?P<half>[ap])\.?\s?m\.?{END}"
+_O_CLOCK = "(?:o'clock|o clock|oclock)"
 _NOT_A_SUM = (
     rf"(?! (?:percent|dollars|bucks|people|point|hundred|thousand|million|pounds|miles|degrees|a month|each"
     rf"|volts?|watts?|amps?|square|inch|inches|feet|foot){END})"
@@ -77,6 +78,10 @@ def _hour(match: re.Match[str]) -> str:
     return str(value_of(match["hour"]))
 
 
+def _hours_o_clock(match: re.Match[str]) -> str:
+    return f"{value_of(match['first'])} {match['to']} {value_of(match['hour'])} o'clock"
+
+
 def _o_clock(match: re.Match[str]) -> str:
     return f"{value_of(match['hour'])} o'clock"
 
@@ -100,7 +105,8 @@ RULES: tuple[Rule, ...] = (
         rf"{_CLOCK_12} (?P<to>and|to|or|through|until) (?P<hour2>{_HOUR_12}) (?P<minute2>{_MINUTE}) {_HALF}",
         _range,
     ),
-    rule(NumberKind.TIME, rf"(?P<hour>{_HOUR_12}) (?:o'clock|o clock|oclock)", _o_clock),
+    rule(NumberKind.TIME, rf"(?P<first>{_HOUR_12}) (?P<to>and|to|or) (?P<hour>{_HOUR_12}) {_O_CLOCK}", _hours_o_clock),
+    rule(NumberKind.TIME, rf"(?P<hour>{_HOUR_12}) {_O_CLOCK}", _o_clock),
     rule(NumberKind.TIME, rf"(?P<hour>{_HOUR_24}) hundred hours", _military),
 )
 

@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.format.numbers.lexicon import END, ITEM, any_of, digits_of, with_letter_o, words
+from pipeline.format.numbers.lexicon import END, EXPLAINED, ITEM, any_of, digits_of, with_letter_o, words
 from pipeline.format.numbers.rule import NumberKind, Rule, rule
 
 _STOP = any_of(
@@ -19,12 +19,12 @@ _NOT_LOCAL = any_of(
         "website site page store working work works listed reach check"
     ),
 )
-_CHARACTER = rf"(?:{ITEM}|[a-z]{END})"
+_CHARACTER = rf"(?:{EXPLAINED}|{ITEM}|[a-z]{END})"
 _PLAIN = rf"(?!{_STOP})[a-z0-9]{{2,}}(?:'s)?"
 _WORD = rf"{_PLAIN}(?: {ITEM})*"
 _SPELLED = rf"{_CHARACTER}(?: {_CHARACTER})+(?: {_PLAIN})?"
 # A letter before a word is an initial, unless it is a word itself.
-_INITIAL = rf"[b-hj-z] {_WORD}"
+_INITIAL = rf"(?:{EXPLAINED}|[b-hj-z]) {_WORD}"
 _UNIT = rf"(?:{_WORD}|{_SPELLED}|{_INITIAL}|{_CHARACTER})"
 _JOIN = any_of(["dot", "period", "underscore", "dash", "hyphen", "minus", "plus"])
 _LOCAL = rf"(?!{_NOT_LOCAL} at){_UNIT}(?: {_JOIN} {_UNIT})*"
@@ -60,7 +60,7 @@ _SIGNS = {
     "http": "http",
     "https": "https",
 }
-_TOKEN = re.compile(rf"{ITEM}|[^ ]+")
+_TOKEN = re.compile(rf"{EXPLAINED}|{ITEM}|[^ ]+")
 
 
 def _address(match: re.Match[str]) -> str:
@@ -73,6 +73,8 @@ def _token(token: str) -> str:
         return _SIGNS[token]
     if re.fullmatch(ITEM, token):
         return digits_of(token)
+    if " " in token:
+        return token[0]
     return token.replace("'", "")
 
 
