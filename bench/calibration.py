@@ -15,12 +15,12 @@ from typing import Any, Final
 import numpy as np
 import soundfile
 
-from bench.harness import Figure, Findings, Plan, Unavailable
+from bench.harness import Figure, Findings, Plan
 from bench.noise import pink
 from bench.recognisers import Ours
-from bench.recordings import prompts
+from bench.recordings import spoken_or_prompts
 from bench.report import Report, Row
-from bench.speech import TELEPHONE_RATE_HZ, Spoken, join, read_utterances
+from bench.speech import TELEPHONE_RATE_HZ, Spoken, join
 from pipeline.values import Transcript
 from workers.evaluate import normalise
 
@@ -93,9 +93,7 @@ def calibration_error(words: Sequence[Heard]) -> float:
 
 def _utterances(plan: Plan) -> list[Spoken]:
     """What is to be heard, in an order by lot that is always the same."""
-    spoken = [each for path in plan.speech for each in read_utterances(path, UTTERANCES)] or list(prompts())
-    if not spoken:
-        raise Unavailable("--speech names no manifest, and asterisk-core-sounds-en-wav of Debian is not installed")
+    spoken = spoken_or_prompts(plan, UTTERANCES)
     # Digits are written in many ways, so that words could not be compared one by one.
     plain = [each for each in spoken if not any(map(str.isdigit, each.text))]
     return [plain[at] for at in np.random.default_rng(1).permutation(len(plain))]

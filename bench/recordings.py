@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import soundfile
 
-from bench.harness import Plan
+from bench.harness import Plan, Unavailable
 from bench.speech import (
     CALL,
     PAUSE_S,
@@ -72,6 +72,14 @@ def prompts() -> Iterator[Spoken]:
         # In brackets stands what is no speech.
         if text.strip() and "[" not in text and not name.startswith(";") and path.exists():
             yield read_utterance(path, " ".join(text.split()))
+
+
+def spoken_or_prompts(plan: Plan, most: int) -> list[Spoken]:
+    """The plan's speech, at most so many utterances of each manifest; all prompts if it names none."""
+    found = [each for path in plan.speech for each in read_utterances(path, most)] or list(prompts())
+    if not found:
+        raise Unavailable("--speech names no manifest, and asterisk-core-sounds-en-wav of Debian is not installed")
+    return found
 
 
 def told(recordings: Sequence[Recorded]) -> str:

@@ -99,10 +99,10 @@ class Trainer:
         path.with_suffix(".tmp").rename(path)
 
 
-def rate_at(progress: float) -> float:
+def rate_at(progress: float, peak: float = PEAK_RATE) -> float:
     """The learning rate: a short rise, then half a cosine."""
     rise = min(1.0, progress / 0.03)
-    return PEAK_RATE * rise * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-6
+    return peak * rise * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-6
 
 
 def train(trainer: Trainer, corpora: list[Corpus], checkpoint: Path) -> None:
