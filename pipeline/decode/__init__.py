@@ -7,8 +7,7 @@ from pipeline.decode.attention import AttentionDecoder
 from pipeline.decode.ctc import CtcDecoder
 from pipeline.decode.greedy import GreedyDecoder
 from pipeline.decode.labels import CtcLabels
-from pipeline.decode.language import GENERAL
-from pipeline.errors import ModelNotFound
+from pipeline.decode.language import find_language_model
 from pipeline.options import DecodeOptions
 from pipeline.spec import CtcVocabulary, ModelSpec
 from pipeline.values import Emissions, Stream, WordSegment
@@ -40,24 +39,13 @@ def load_decoder(
         ModelMismatch: the file is no language model.
     """
     if options.language_model is not None:
-        lm = _chosen(options.language_model, named)
+        lm = find_language_model(options.language_model, named)
     if not isinstance(spec.vocabulary, CtcVocabulary):
         return AttentionDecoder.load(folder, spec, options, lm)
     labels = CtcLabels.of(spec.vocabulary)
     if options.beam_width == 1 and lm is None and not options.hotwords and options.n_best is None:
         return GreedyDecoder(labels)
     return CtcDecoder(labels, options, lm)
-
-
-def _chosen(name: str, named: Path | None) -> Path | None:
-    if name == "none":
-        return None
-    if name == GENERAL:
-        return Path(GENERAL)
-    found = sorted(named.glob(f"{name}.*")) if named else []
-    if not found:
-        raise ModelNotFound(f"no language model is called {name}")
-    return found[0]
 
 
 def decode(emissions: Stream[Emissions], decoder: Decoder) -> Stream[WordSegment]:

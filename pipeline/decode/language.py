@@ -19,6 +19,7 @@ from pipeline.errors import ModelMismatch, ModelNotFound
 
 GENERAL = "general"
 """Name of the language model that ships, where a path could stand."""
+NONE = "none"
 MIXED_SUFFIX = ".mix"
 """Of files that `voxqueue lm build --mix` makes."""
 _GENERAL_FILE = "general.npz"
@@ -82,6 +83,22 @@ class Continued:
             return 0.0, prev_state
         worth: tuple[float, Any] = self._model.score(prev_state, word, is_last_word=is_last_word and self.ends)
         return worth
+
+
+def find_language_model(name: str, folder: Path | None) -> Path | None:
+    """Where the model is that a job chose by its name: `general`, a file in `folder`, or None for `none`.
+
+    Raises:
+        ModelNotFound: none is called so.
+    """
+    if name == NONE:
+        return None
+    if name == GENERAL:
+        return Path(GENERAL)
+    found = sorted(folder.glob(f"{name}.*")) if folder else []
+    if not found:
+        raise ModelNotFound(f"no language model is called {name}")
+    return found[0]
 
 
 @lru_cache(maxsize=2)

@@ -1,5 +1,6 @@
 """`voxqueue format`: raw words as they are written, to try out the rules of formatting."""
 
+import io
 import json
 import sys
 from dataclasses import asdict
@@ -31,6 +32,9 @@ def format_words(
     """
     parts = READABLE if only is None else (only,)
     options = check_options({"format": wording(mask_profanity, remove_fillers, replace)}).format
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        # Of a line in another encoding, the rest is still to be read.
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
     for line in sys.stdin:
         formatted = format_line(line, parts, options)
         print(_document(formatted) if as_json else formatted.text)

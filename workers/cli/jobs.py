@@ -19,6 +19,7 @@ from workers.cli.transcribe import (
     Encoding,
     Format,
     Hotwords,
+    LanguageModel,
     NBestCount,
     Roles,
     SampleRate,
@@ -26,7 +27,7 @@ from workers.cli.transcribe import (
     expected,
     recording_options,
     split_roles,
-    with_n_best,
+    with_decoding,
 )
 from workers.cli.wording import MaskProfanity, RemoveFillers, Replace, wording
 from workers.remote import RemoteClient
@@ -55,6 +56,7 @@ def submit(  # noqa: PLR0913, PLR0917  # each is an option of the command line
     remove_fillers: RemoveFillers = False,
     replace: Replace = None,
     n_best: NBestCount = None,
+    language_model: LanguageModel = None,
     batch: Annotated[Path | None, typer.Option(help="Instead of FILE a manifest: a JSON object a line.")] = None,
 ) -> None:
     """Hand in a recording and print its job id; workers that run elsewhere do the rest.
@@ -72,7 +74,7 @@ def submit(  # noqa: PLR0913, PLR0917  # each is an option of the command line
         return
     source = source_of(file)
     words = wording(mask_profanity, remove_fillers, replace)
-    options = with_n_best(recording_options(hotword, encoding, sample_rate, channels, words), n_best)
+    options = with_decoding(recording_options(hotword, encoding, sample_rate, channels, words), n_best, language_model)
     options = with_redaction(options, redact, redact_style, audio=redact_audio)
     with open_door() as client:
         job = source.enqueue(client, options, roles=split_roles(roles), priority=priority, callback_url=callback)
@@ -171,9 +173,7 @@ def redecode(  # noqa: PLR0913, PLR0917  # each is an option of the command line
     job_id: JobId,
     hotword: Hotwords = None,
     hotword_weight: Annotated[float | None, typer.Option(min=0, max=100, help="How much a hotword is worth.")] = None,
-    language_model: Annotated[
-        str | None, typer.Option("--lm", help="`general`, `none`, or a name that the workers know.")
-    ] = None,
+    language_model: LanguageModel = None,
     as_json: AsJson = False,
     mask_profanity: MaskProfanity = False,
     remove_fillers: RemoveFillers = False,

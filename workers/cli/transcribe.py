@@ -38,7 +38,11 @@ Files = Annotated[
 Format = Annotated[str, typer.Option("--format", help=f"{', '.join(OUTPUT_FORMATS)}.")]
 Roles = Annotated[str, typer.Option("--roles", help="Who speaks on channel 0, 1, ...: agent,customer.")]
 Hotwords = Annotated[
-    list[str] | None, typer.Option("--hotword", help="A name or term to expect, or NAME=HEARD,...; repeatable.")
+    list[str] | None,
+    typer.Option("--hotword", "--hotwords", help="A name or term to expect, or NAME=HEARD,...; repeatable."),
+]
+LanguageModel = Annotated[
+    str | None, typer.Option("--lm", help="`general`, `none`, or the name of a model that the workers have.")
 ]
 NBestCount = Annotated[
     int | None, typer.Option("--n-best", min=1, max=20, help="List so many readings of each stretch in the JSON.")
@@ -77,6 +81,7 @@ def transcribe(  # noqa: PLR0913, PLR0917  # each is an option of the command li
     remove_fillers: RemoveFillers = False,
     replace: Replace = None,
     n_best: NBestCount = None,
+    language_model: LanguageModel = None,
     line_characters: LineCharacters = None,
     lines: Lines = None,
     characters_per_s: CharactersPerS = None,
@@ -98,7 +103,7 @@ def transcribe(  # noqa: PLR0913, PLR0917  # each is an option of the command li
     names = split_roles(roles)
     captions = caption_options(line_characters, lines, characters_per_s)
     words = wording(mask_profanity, remove_fillers, replace)
-    options = with_n_best(recording_options(hotword, encoding, sample_rate, channels, words), n_best)
+    options = with_decoding(recording_options(hotword, encoding, sample_rate, channels, words), n_best, language_model)
     options = with_redaction(options, redact, redact_style, audio=False)
     sources = [source_of(file) for file in files]
     paths = [out / f"{Path(each.name).stem}{SUFFIXES[chosen]}" if out else None for each in sources]
@@ -138,10 +143,14 @@ def deliver(
     print(path)
 
 
+_ALSO_CALLED = {"txt": "text", "md": "markdown"}
+
+
 def check_format(name: str) -> OutputFormat:
     """The output format of this name; a usage error when there is none."""
+    wanted = _ALSO_CALLED.get(name.lower(), name.lower())
     for known in get_args(OutputFormat):
-        if name == known:
+        if wanted == known:
             return known  # type: ignore[no-any-return]  # one of the literals
     raise typer.BadParameter(f"{name!r} is not one of {', '.join(get_args(OutputFormat))}", param_hint="--format")
 
@@ -167,13 +176,18 @@ def recording_options(
     return check_options({"preprocess": declared, "decode": {"hotwords": expected(hotword)}, "format": words or {}})
 
 
-def with_n_best(options: JobOptions, n_best: int | None) -> JobOptions:
-    """`options` with so many readings of each stretch, looked for and listed; None: as they are."""
-    if n_best is None:
-        return options
-    looked_for = options.inference.model_copy(update={"n_best": max(n_best, options.inference.beam_size)})
-    listed = options.decode.model_copy(update={"n_best": n_best})
-    return options.model_copy(update={"inference": looked_for, "decode": listed})
+def with_decoding(options: JobOptions, n_best: int | None, language_model: str | None) -> JobOptions:
+    """`options` with so many readings of each stretch, looked for and listed, and the language model of that name.
+
+    Raises:
+        InvalidOptions: no language model can have that name.
+    """
+    document = options.model_dump(exclude_unset=True)
+    if n_best is not None:
+        document.setdefault("inference", {})["n_best"] = max(n_best, options.inference.beam_size)
+    decode = {"n_best": n_best, "language_model": language_model}
+    document.setdefault("decode", {}).update((key, value) for key, value in decode.items() if value is not None)
+    return check_options(document)
 
 
 def expected(hotwords: list[str] | None) -> tuple[str | dict[str, Any], ...]:

@@ -141,7 +141,7 @@ def decoded(lm: Path) -> str:
 def test_a_model_of_ones_own_notes_hears_ones_own_words(tmp_path: Path, notes: Path) -> None:
     load_language_model.cache_clear()
     alone, mixed = tmp_path / "clinic.arpa", tmp_path / "clinic.mix"
-    for ran in (run(notes, "--out", alone), run(notes, notes, "--mix", "0.5", "--out", mixed)):
+    for ran in (run(notes, "--out", alone), run(notes, notes, "--mix", "--out", mixed)):
         assert (ran.exit_code, ran.stdout) == (Exit.OK, "")
         assert "lines" in ran.stderr
     assert decoded(alone) == decoded(mixed) == "refill my zyrtec"
@@ -152,8 +152,8 @@ def test_a_model_of_ones_own_notes_hears_ones_own_words(tmp_path: Path, notes: P
     ("arguments", "told"),
     [
         (("--out", "model.txt"), "must end with .arpa"),
-        (("--out", "model.arpa", "--mix", "0.5"), "must end with .mix"),
-        (("--out", "model.mix", "--mix", "1"), "between 0 and 1"),
+        (("--out", "model.arpa", "--mix"), "must end with .mix"),
+        (("--out", "model.mix", "--mix", "--weight", "1"), "between 0 and 1"),
     ],
 )
 def test_wrong_usage_is_told_in_a_line(notes: Path, arguments: tuple[str, ...], told: str) -> None:
@@ -167,8 +167,11 @@ def test_text_that_cannot_be_read_or_holds_nothing_is_named(tmp_path: Path) -> N
     ran = run(tmp_path / "missing.txt", "--out", tmp_path / "a.arpa")
     assert (ran.exit_code, "missing.txt" in ran.stderr) == (Exit.USAGE, True)
     (tmp_path / "notes.txt").write_text("hello there\n")
-    ran = run(tmp_path / "notes.txt", "--out", tmp_path / "notes.txt" / "a.mix", "--mix", "0.5")
+    ran = run(tmp_path / "notes.txt", "--out", tmp_path / "notes.txt" / "a.mix", "--mix")
     assert ran.stderr.startswith("error FILE_NOT_WRITABLE")
+    (tmp_path / "call.wav").write_bytes(b"RIFF\xff\xfe\x00")
+    ran = run(tmp_path / "call.wav", "--out", tmp_path / "a.arpa")
+    assert ran.stderr.startswith("error FILE_NOT_READABLE")
     (tmp_path / "empty.txt").write_text("1 2 3\n")
     ran = run(tmp_path / "empty.txt", "--out", tmp_path / "a.arpa")
     assert (ran.exit_code, "no words" in ran.stderr) == (Exit.USAGE, True)

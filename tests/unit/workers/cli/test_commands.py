@@ -208,7 +208,7 @@ def test_the_doctor_tells_which_language_model_is_used_and_which_may_be(
     assert language_model_line().endswith("none is used unless a job asks for it; jobs may name general")
     folder, notes = tmp_path / "models", tmp_path / "notes.txt"
     notes.write_text("the clinic is open\nthe clinic is closed\n" * 20)
-    assert run("lm", "build", notes, "--mix", "0.5", "--out", folder / "clinic.mix").exit_code == Exit.OK
+    assert run("lm", "build", notes, "--mix", "--out", folder / "clinic.mix").exit_code == Exit.OK
     monkeypatch.setenv("VOXQUEUE_LANGUAGE_MODELS", str(folder))
     monkeypatch.setenv("VOXQUEUE_LANGUAGE_MODEL", str(folder / "clinic.mix"))
     line = language_model_line()
@@ -316,3 +316,8 @@ def test_wording_travels_with_a_job_that_is_handed_in(tmp_path: Path) -> None:
     asked = options.format
     assert (options.decode.n_best, options.inference.n_best) == (7, 7)
     assert (asked.fillers, asked.profanity, asked.replace) == ("remove", "mask", {"vox cue": "Voxqueue", "a": "b=c"})
+
+
+def test_a_line_in_another_encoding_is_read_as_far_as_it_can_be() -> None:
+    ran = CliRunner().invoke(app, ["format", "--only", "numbers"], input=b"caf\xe9 number twenty five\n")
+    assert (ran.exit_code, ran.stdout) == (Exit.OK, "caf\N{REPLACEMENT CHARACTER} number 25\n")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from pipeline.options import Entity, RedactionOptions, Style
@@ -11,6 +12,7 @@ from tests.unit.workers.cli.conftest import TEXT
 from workers.cli import app
 from workers.cli.outcome import Exit
 from workers.client import Client
+from workers.settings import settings
 
 Make = Callable[..., Path]
 
@@ -57,3 +59,22 @@ def test_a_job_that_has_not_ended_is_not_decoded_again(colleague: Client, record
     ran = run("redecode", job_id, "--hotword", "Acme")
     assert ran.exit_code == Exit.USAGE
     assert ran.stderr.startswith("error NOT_ALLOWED_IN_STATE")
+
+
+def test_a_language_model_that_the_workers_lack_is_refused_and_the_job_stays_completed(
+    colleague: Client, recording_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "clinic.mix").touch()
+    path = recording_of("call.wav")
+    job_id = colleague.enqueue(path, {"decode": {"language_model": "clinic"}}).id
+    colleague.wait(job_id, 30)
+    monkeypatch.setenv("VOXQUEUE_LANGUAGE_MODELS", str(tmp_path / "models"))
+    settings.cache_clear()
+    for ran in (run("redecode", job_id, "--lm", "clinik"), run("submit", str(path), "--lm", "clinik")):
+        assert ran.exit_code == Exit.USAGE
+        assert ran.stderr.startswith("error INVALID_OPTIONS")
+        assert "no language model is called clinik" in ran.stderr
+    assert colleague.status(job_id).version == 1
+    assert run("redecode", job_id, "--lm", "clinic", "--hotwords", "Acme").output == "2\n"
+    settings.cache_clear()
