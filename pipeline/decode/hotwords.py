@@ -6,7 +6,7 @@ What it sounds like is worth as much, and is then written as the phrase.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.options import DecodeOptions
 from pipeline.values import Word
@@ -94,18 +94,18 @@ class Hotwords:
     """The hotwords of a job: `weights` of what may be heard, and the spelling of what was."""
 
     def __init__(self, options: DecodeOptions, *, caseless: bool = False) -> None:
-        """`caseless`: the model writes lower case only, and so are the phrases."""
+        """`caseless`: the model writes lower case only, and so are the phrases that are searched for."""
         self.weights: dict[str, float] = {}
         self._spellings: dict[tuple[str, ...], str] = {}
         for hotword in options.expected:
             weight = options.hotword_weight if hotword.weight is None else hotword.weight
-            written = hotword.text.lower() if caseless else hotword.text
             for heard in (hotword.text, *hotword.sounds_like):
                 words = heard.lower() if caseless else heard
                 if words.split():
                     self.weights[" ".join(words.split())] = weight
-            for alias in hotword.sounds_like:
-                self._spellings[tuple(alias.casefold().split())] = written
+            has_capitals = caseless and not hotword.text.islower()
+            for heard in (*([hotword.text] if has_capitals else []), *hotword.sounds_like):
+                self._spellings[tuple(heard.casefold().split())] = hotword.text
 
     def __bool__(self) -> bool:
         """Whether there are any."""
@@ -136,8 +136,11 @@ def _core(text: str) -> str:
 
 
 def _respelled(heard: Sequence[Word], written: str) -> Iterator[Word]:
-    """The words of `written`, sharing the time of `heard` by their letters; marks around it stay."""
+    """The words of `written` in the time of `heard`, one by one or by their letters; marks around it stay."""
     texts = written.split()
+    if [word.text.casefold() for word in heard] == written.casefold().split():
+        yield from (replace(word, text=text) for word, text in zip(heard, texts, strict=True))
+        return
     first, last = heard[0], heard[-1]
     start_s, span_s, letters = first.start_s, last.end_s - first.start_s, sum(map(len, texts))
     confidence = math.exp(sum(math.log(max(word.confidence, 1e-9)) for word in heard) / len(heard))

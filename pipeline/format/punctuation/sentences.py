@@ -110,7 +110,9 @@ class TaggedSentences:
 
 
 def is_as_typed(word: Word) -> bool:
-    """Whether `word` keeps a small letter at the start of a sentence, as addresses do, and `iPhone` if so replaced."""
+    """Whether `word` keeps a small letter at the start of a sentence, as addresses do, and `iPhone` if so asked for."""
+    if word.kind is None:
+        return word.text[:1].islower() and not word.text.islower()
     return word.kind in AS_TYPED or (word.kind == REPLACED and not word.text.islower())
 
 
@@ -154,8 +156,15 @@ def _bare(text: str) -> str:
 
 def _written(words: Sequence[Word], cases: Sequence[Case], marks: Sequence[str]) -> Iterator[Word]:
     starts = True
+    # Among words in lower case, the capitals of hotwords are as somebody wants them.
+    keeps_capitals = 2 * sum(word.text.islower() for word in words) >= len(words)
     for word, case, mark in zip(words, cases, marks, strict=True):
-        text = written_case(word.text, word.kind) if word.kind else _cased(word.text.lower(), case)
+        if word.kind:
+            text = written_case(word.text, word.kind)
+        elif keeps_capitals and word.text != word.text.lower() and not word.text.startswith("I'"):
+            text = word.text
+        else:
+            text = _cased(word.text.lower(), case)
         if starts and not is_as_typed(word):
             text = text[:1].upper() + text[1:]
         # A mark that stands there already stays: `p.m.` takes no second stop.

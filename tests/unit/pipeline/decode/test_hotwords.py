@@ -58,7 +58,7 @@ ALIASES = Hotwords(
 
 def test_what_a_hotword_sounds_like_is_written_as_the_hotword_in_its_time() -> None:
     spelled = ALIASES.spelled(words("take", "zeer", "tech.", "now"))
-    assert [word.text for word in spelled] == ["take", "zyrtec.", "now"]
+    assert [word.text for word in spelled] == ["take", "Zyrtec.", "now"]
     assert (spelled[1].start_s, spelled[1].end_s) == (1.0, 2.5)
     assert spelled[1].confidence == pytest.approx(0.9)
     assert spelled[0] == words("take")[0]
@@ -90,10 +90,17 @@ def test_a_sound_alike_is_heard_and_written_as_the_hotword() -> None:
     emissions.log_probs[-2:, t] = math.log(0.55)
     emissions.log_probs[-2:, p] = math.log(0.42)
     options = DecodeOptions(hotwords=(Hotword(text="KAPP", sounds_like=("cap",)),))
-    assert [word.text for word in CtcDecoder(CHARACTERS, options).decode(emissions).words] == ["the", "kapp"]
+    assert [word.text for word in CtcDecoder(CHARACTERS, options).decode(emissions).words] == ["the", "KAPP"]
 
 
 @pytest.mark.parametrize("given", [{"text": ""}, {"text": "a", "weight": -1}, {"text": "a", "sounds_like": [""]}, {}])
 def test_a_hotword_without_sense_is_refused(given: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         DecodeOptions.model_validate({"hotwords": [given]})
+
+
+def test_a_hotword_is_written_with_its_capitals_where_the_model_writes_none() -> None:
+    spelling = Hotwords(DecodeOptions(hotwords=("iPhone", "New York", "acme")), caseless=True)
+    spelled = spelling.spelled(words("my", "iphone", "in", "new", "york", "acme"))
+    assert [word.text for word in spelled] == ["my", "iPhone", "in", "New", "York", "acme"]
+    assert [word.start_s for word in spelled] == [float(at) for at in range(6)]

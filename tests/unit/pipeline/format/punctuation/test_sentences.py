@@ -171,3 +171,9 @@ def test_the_words_stay_the_same_in_order_time_and_number(texts: list[str], gap_
 )
 def test_a_pronoun_is_one_word_and_small(line: str, written: str) -> None:
     assert format_line(line).text == written
+
+
+def test_capitals_among_words_in_lower_case_are_a_hotword_s_and_stay() -> None:
+    text = written("iPhone repairs are done by ACME and i know mcDonald there")
+    assert text.startswith("iPhone repairs are done by ACME")
+    assert "mcDonald" in text
