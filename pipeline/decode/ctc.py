@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.decode.alignment import align
 from pipeline.decode.hotwords import Hotwords
 from pipeline.decode.labels import CtcLabels, FramedWord, timed_word
-from pipeline.decode.search import search_for
+from pipeline.decode.search import Beam, search_for
 from pipeline.decode.windows import telling_frames, windows
 from pipeline.options import DecodeOptions
 from pipeline.values import Alternative, CtcEmissions, Emissions, WordSegment
@@ -35,10 +35,11 @@ class CtcDecoder:
     def _read(self, ctc: CtcEmissions) -> tuple[Sequence[FramedWord], tuple[Alternative, ...]]:
         """The words of the best path, aligned within their window; the language model hears all windows as one text.
 
-        Alternatives are those of the beam, and none of more than one window: each is a search of its own.
+        Alternatives are the best of all that the beams of the windows can be joined to.
         """
-        state, beams = None, []
+        state = None
         words: list[FramedWord] = []
+        joined = [Alternative("", 0.0)]
         first = 0
         cut = windows(ctc.log_probs, self._labels, ctc.frame_s)
         for number, window in enumerate(cut, start=1):
@@ -49,5 +50,14 @@ class CtcDecoder:
             frames = [first + int(frame) for frame in telling]
             words += [replace(word, first=frames[word.first], end=frames[word.end - 1] + 1) for word in aligned]
             first += len(window)
-        listed = beams[: self._n_best] if len(cut) == 1 and words else []
-        return words, tuple(Alternative(beam.text, beam.score) for beam in listed)
+            joined = self._best_of(joined, beams)
+        return words, tuple(joined) if words else ()
+
+    def _best_of(self, before: Sequence[Alternative], beams: Sequence[Beam]) -> list[Alternative]:
+        """The best readings of what was said `before` and in a window with these `beams`, as many as are listed."""
+        pairs = [
+            Alternative(f"{each.text} {beam.text}".strip(), each.score + beam.score)
+            for each in before
+            for beam in beams[: self._n_best]
+        ]
+        return sorted(pairs, key=lambda pair: pair.score, reverse=True)[: self._n_best]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.decode import CtcDecoder, Decoder, GreedyDecoder, decode, load_decoder
 from pipeline.decode.labels import CtcLabels
+from pipeline.decode.windows import windows
 from pipeline.errors import ModelMismatch, ModelNotFound
 from pipeline.options import DecodeOptions
 from pipeline.spec import CtcVocabulary, ModelSpec, RawWaveform
@@ -241,3 +242,19 @@ def test_the_best_readings_of_a_segment_are_listed_on_request_with_falling_score
     assert len({each.text for each in segment.alternatives}) == len(scores)
     spec = load_decoder(Path(), SPEC, DecodeOptions(beam_width=1, n_best=1))
     assert isinstance(spec, CtcDecoder)
+
+
+def test_readings_of_a_segment_that_is_searched_in_parts_are_listed_as_well() -> None:
+    sure, torn = ("all is well " * 60).strip(), " a call"
+    path = path_of(CHARACTERS, sure + torn)
+    # The ends of both parts are in doubt.
+    probability = [0.95] * (len(path) - 2 * len(torn)) + [0.6] * (2 * len(torn))
+    emissions = emissions_of(CHARACTERS, path, probability)
+    assert len(windows(emissions.log_probs, CHARACTERS, FRAME_S)) > 1
+    segment = CtcDecoder(CHARACTERS, DecodeOptions(n_best=3)).decode(emissions)
+    assert len(segment.alternatives) == 3
+    assert segment.alternatives[0].text == " ".join(texts(segment)) == sure + torn
+    assert all(each.text.startswith(sure) for each in segment.alternatives)
+    assert len({each.text for each in segment.alternatives}) == 3
+    scores = [each.score for each in segment.alternatives]
+    assert scores == sorted(scores, reverse=True)
