@@ -17,6 +17,10 @@ _SYMBOLS: Mapping[str, str] = MappingProxyType(
     {"gb": "GB", "mb": "MB", "kb": "kB", "tb": "TB", "°f": "°F", "°c": "°C", "ghz": "GHz", "mhz": "MHz", "khz": "kHz"}
     | {"hz": "Hz", "kw": "kW", "mw": "MW", "kwh": "kWh", "db": "dB", "mp": "MP", "mbps": "Mbps", "gbps": "Gbps"},
 )
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_LONE_DIGIT = re.compile(rf"(\d)([{re.escape(_PUNCTUATION)}]*)")
+_READ_OUT = frozenset({*_DIGITS, "oh"})
+_FEWEST_READ_OUT = 3
 _WRITTEN = "#"
 """Stands for a word that is written already; no number has it."""
 _MONTH = re.compile(rf"\b(?:{'|'.join(MONTHS)})\b")
@@ -30,7 +34,7 @@ class NumberWriter(Protocol):
 
 
 class AsSpoken:
-    """For models that write numbers themselves, and for languages whose numbers are not known here."""
+    """For languages whose numbers are not known here, and for models that write numbers as they are meant."""
 
     def write(self, words: Sequence[Word]) -> Sequence[Word]:
         """See `NumberWriter.write`."""
@@ -45,11 +49,22 @@ class InDigits:
         return in_digits(words, number_spans(words))
 
 
+class ReadOut:
+    """For models that write numbers but hear digits that are read out as many: `9, 8, 7, one, 1` is 98711."""
+
+    def write(self, words: Sequence[Word]) -> Sequence[Word]:
+        """See `NumberWriter.write`; only digits of which each was said by itself are joined."""
+        spans = [span for span in number_spans([_named(word) for word in words]) if _is_read_out(span)]
+        return in_digits(words, spans)
+
+
 def number_writer_for(spec: ModelSpec, options: FormatOptions) -> NumberWriter:
     """What suits the model: English CTC models without a digit among their labels spell numbers out."""
-    vocabulary = spec.vocabulary
-    spells = isinstance(vocabulary, CtcVocabulary) and not any(map(_has_digit, vocabulary.tokens))
-    return InDigits() if options.numbers and spells and spec.language == "en" else AsSpoken()
+    if not options.numbers or spec.language != "en":
+        return AsSpoken()
+    if not isinstance(spec.vocabulary, CtcVocabulary):
+        return ReadOut()
+    return AsSpoken() if any(map(_has_digit, spec.vocabulary.tokens)) else InDigits()
 
 
 def number_spans(words: Sequence[Word]) -> list[NumberSpan]:
@@ -97,6 +112,17 @@ def _written(words: Sequence[Word], spans: Sequence[NumberSpan]) -> Iterator[Wor
         )
         start = span.end
     yield from words[start:]
+
+
+def _named(word: Word) -> Word:
+    digit = _LONE_DIGIT.fullmatch(word.text)
+    return replace(word, text=_DIGITS[int(digit[1])] + digit[2]) if digit else word
+
+
+def _is_read_out(span: NumberSpan) -> bool:
+    said = span.spoken.split()
+    is_number = span.kind in {NumberKind.DIGITS, NumberKind.PHONE}
+    return is_number and len(said) >= _FEWEST_READ_OUT and all(word in _READ_OUT for word in said)
 
 
 def _has_digit(token: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pipeline.format.figures import AsSpoken, InDigits, number_writer_for
+from pipeline.format.figures import AsSpoken, InDigits, ReadOut, number_writer_for
 from pipeline.format.lines import Part, format_line
 from pipeline.format.prose import SentenceCase
 from pipeline.options import FormatOptions
@@ -49,16 +49,31 @@ def test_a_full_stop_is_not_written_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "writes"),
+    ("given", "writer"),
     [
-        (spec(LETTERS), True),
-        (spec(DIGITS), False),
-        (spec(LETTERS, "de"), False),
-        (ModelSpec("w", "en", WhisperLogMel(), AttentionVocabulary((), 0, 0, (), ()), 0.02, pads_freely=True), False),
+        (spec(LETTERS), InDigits),
+        (spec(DIGITS), AsSpoken),
+        (spec(LETTERS, "de"), AsSpoken),
+        (ModelSpec("w", "en", WhisperLogMel(), AttentionVocabulary((), 0, 0, (), ()), 0.02, pads_freely=True), ReadOut),
     ],
 )
-def test_numbers_are_written_for_english_models_that_spell_them_out(given: ModelSpec, writes: bool) -> None:
-    assert isinstance(number_writer_for(given, FormatOptions()), InDigits if writes else AsSpoken)
+def test_numbers_are_written_for_english_models_that_spell_them_out(given: ModelSpec, writer: type) -> None:
+    assert isinstance(number_writer_for(given, FormatOptions()), writer)
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("It's 9, 8, 7, one, 1.", "It's 98711."),
+        ("My number is 5 5 5 oh 1 2 3.", "My number is 555-0123."),
+        ("Account 1, 2, 3, 4, thanks.", "Account 1234, thanks."),
+        ("Sure, 1, 2, 3, go.", "Sure, 1, 2, 3, go."),
+        ("The 2 of them paid $25 at 3.30 on May 5, 2026.", "The 2 of them paid $25 at 3.30 on May 5, 2026."),
+        ("I have twenty five of one kind, 1 of two.", "I have twenty five of one kind, 1 of two."),
+    ],
+)
+def test_digits_read_out_one_by_one_are_joined_for_models_that_write_numbers(heard: str, written: str) -> None:
+    assert " ".join(texts(ReadOut().write(said(heard)))) == written
 
 
 def test_numbers_can_be_left_as_they_were_spoken() -> None:

@@ -1,0 +1,1 @@
+"""A small CTC model over the encoder of Whisper, learnt from synthesised speech."""
