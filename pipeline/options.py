@@ -159,7 +159,7 @@ class DecodeOptions(Options):
         HOTWORD_WEIGHT, description="What a word of a hotword is worth, in natural log-probability."
     )
     n_best: int | None = Field(
-        None, ge=1, le=20, description="List so many readings of each stretch; of Whisper at most `inference.n_best`."
+        None, ge=1, le=20, description="List so many readings of each stretch; of Whisper at most those of its beam."
     )
     language_model: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")] | None = Field(
         None, description="`general`, `none`, or a name that the workers know; default: what they were given."
@@ -192,7 +192,7 @@ class FormatOptions(Options):
 
     max_pause_s: float = Field(1.0, gt=0, le=10, description="A longer pause starts a new utterance.")
     max_utterance_s: float = Field(15.0, gt=1, le=60, description="A longer utterance is cut at a sentence or pause.")
-    numbers: bool = Field(default=True, description="Write numbers in digits where the model spells them out.")
+    numbers: bool = Field(default=True, description="Write numbers in digits where the model spells them or their digits out.")
     profanity: Literal["keep", "mask"] | None = Field(None, description="`mask`: `f***`. Default: keep. English only.")
     fillers: Literal["keep", "remove"] | None = Field(
         None, description="`remove`: without um, uh, er, mhm and their like. Default: keep. English only."
