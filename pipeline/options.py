@@ -192,7 +192,9 @@ class FormatOptions(Options):
 
     max_pause_s: float = Field(1.0, gt=0, le=10, description="A longer pause starts a new utterance.")
     max_utterance_s: float = Field(15.0, gt=1, le=60, description="A longer utterance is cut at a sentence or pause.")
-    numbers: bool = Field(default=True, description="Write numbers in digits where the model spells them or their digits out.")
+    numbers: bool = Field(
+        default=True, description="Write numbers in digits where the model spells them or their digits out."
+    )
     profanity: Literal["keep", "mask"] | None = Field(None, description="`mask`: `f***`. Default: keep. English only.")
     fillers: Literal["keep", "remove"] | None = Field(
         None, description="`remove`: without um, uh, er, mhm and their like. Default: keep. English only."

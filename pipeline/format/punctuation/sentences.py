@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pipeline.format.figures import written_case
 from pipeline.format.numbers import NumberKind
-from pipeline.format.punctuation.acronyms import acronym, pins
+from pipeline.format.punctuation.acronyms import acronym, pins, spelled
 from pipeline.format.punctuation.features import TURN_END, UNKNOWN_PAUSE, pause_index
 from pipeline.format.punctuation.tagger import Case, Tag, Tagger
 from pipeline.format.replacing import REPLACED
@@ -45,7 +45,6 @@ _SMALL = frozenset(
     }
     | {
         *(
-            "a",
             "an",
             "the",
             "and",
@@ -97,10 +96,10 @@ class TaggedSentences:
         for each, tag in zip(spoken, tags, strict=True):
             firsts.setdefault(each.at, tag)
             lasts[each.at] = tag
-        cases = [firsts[index].case for index in range(len(words))]
-        marks = [lasts[index].mark for index in range(len(words))]
         bare = [_bare(word.text).lower() for word in words]
-        for index in pins(bare) if "pin" in bare else ():
+        cases = [Case.LOWER if word == "a" else firsts[index].case for index, word in enumerate(bare)]
+        marks = [lasts[index].mark for index in range(len(words))]
+        for index in (*(pins(bare) if "pin" in bare else ()), *spelled(bare)):
             cases[index] = Case.UPPER
         for index in _pronouns(spoken, marks):
             marks[index] = ""

@@ -177,3 +177,15 @@ def test_capitals_among_words_in_lower_case_are_a_hotword_s_and_stay() -> None:
     text = written("iPhone repairs are done by ACME and i know mcDonald there")
     assert text.startswith("iPhone repairs are done by ACME")
     assert "mcDonald" in text
+
+
+@pytest.mark.parametrize(
+    ("spoken", "letters"),
+    [
+        ("they moved it to the u s a then", "the U S A then"),
+        ("i have a p i n here", "have a P I N here"),
+        ("that is plan a you know", "a you know"),
+    ],
+)
+def test_letters_that_are_said_one_by_one_are_capitals(spoken: str, letters: str) -> None:
+    assert letters in written(spoken).replace(",", "")
