@@ -133,7 +133,10 @@ class InferenceOptions(Options):
 
     beam_size: int = Field(5, ge=1, le=20)
     n_best: int | None = Field(
-        None, ge=1, le=20, description="Readings to keep for hotwords and n-best lists; default: as many as the beam."
+        None,
+        ge=1,
+        le=20,
+        description="Readings to find for hotwords and n-best lists; default: 3, or the beam if smaller.",
     )
 
 
