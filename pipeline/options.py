@@ -128,6 +128,10 @@ class PreprocessOptions(Options):
         return self.channels if isinstance(self.channels, int) else named
 
 
+USUAL_READINGS = 3
+"""Of each stretch that an attention model is to find, of those of its beam."""
+
+
 class InferenceOptions(Options):
     """How the acoustic model is run; beam settings matter to attention models only."""
 
@@ -136,7 +140,7 @@ class InferenceOptions(Options):
         None,
         ge=1,
         le=20,
-        description="Readings to find for hotwords and n-best lists; default: 3, or the beam if smaller.",
+        description="Readings to find; default: 3, or as many as n-best lists, hotwords and language models need.",
     )
 
 
@@ -282,6 +286,15 @@ class JobOptions(Options):
     decode: DecodeOptions = DecodeOptions()
     format: FormatOptions = FormatOptions()
     redaction: RedactionOptions | None = Field(None, description="What readers of the transcript are not shown.")
+
+    @property
+    def search(self) -> InferenceOptions:
+        """Those of inference, with as many readings as decode lists, all of the beam if it has a way to choose."""
+        chooses = bool(self.decode.hotwords) or self.decode.language_model not in {None, "none"}
+        wanted = max(self.decode.n_best or 0, self.inference.beam_size if chooses else 0)
+        if self.inference.n_best is not None or wanted <= USUAL_READINGS:
+            return self.inference
+        return self.inference.model_copy(update={"n_best": wanted})
 
 
 class RedecodeOptions(DecodeOptions):

@@ -13,13 +13,12 @@ from pipeline.errors import ModelMismatch
 from pipeline.inference.memory import is_memory_error, memory_errors_named
 from pipeline.inference.model import ModelRuntime
 from pipeline.inference.timestamps import Reading
-from pipeline.options import InferenceOptions
+from pipeline.options import USUAL_READINGS, InferenceOptions
 from pipeline.spec import AttentionVocabulary
 from pipeline.values import Hypothesis
 
 _COMPUTE_TYPE = {"cpu": "int8", "cuda": "float16"}
 _MEDIAN_FILTER_WIDTH = 7
-_USUALLY_KEPT = 3
 # CTranslate2 adds the model's own list of non-speech tokens for this one.
 _NON_SPEECH_TOKENS = -1
 
@@ -77,7 +76,7 @@ class WhisperEngine:
         3,400 words of real speech, and waiting for all of a beam of 5 takes up to an eighth of the search.
         """
         beam_size = max(options.beam_size, options.n_best or 1)
-        kept = options.n_best or min(_USUALLY_KEPT, beam_size)
+        kept = options.n_best or min(USUAL_READINGS, beam_size)
         results = self._model.generate(
             _together(encoded),
             [list(self._vocabulary.prompt)] * count,

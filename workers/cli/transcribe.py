@@ -177,14 +177,12 @@ def recording_options(
 
 
 def with_decoding(options: JobOptions, n_best: int | None, language_model: str | None) -> JobOptions:
-    """`options` with so many readings of each stretch, looked for and listed, and the language model of that name.
+    """`options` with so many readings of each stretch listed, and the language model of that name.
 
     Raises:
         InvalidOptions: no language model can have that name.
     """
     document = options.model_dump(exclude_unset=True)
-    if n_best is not None:
-        document.setdefault("inference", {})["n_best"] = max(n_best, options.inference.beam_size)
     decode = {"n_best": n_best, "language_model": language_model}
     document.setdefault("decode", {}).update((key, value) for key, value in decode.items() if value is not None)
     return check_options(document)

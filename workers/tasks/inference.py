@@ -47,7 +47,7 @@ def work(runtime: Runtime, hold: Hold) -> Result:
     """Run the acoustic model over every segment."""
     try:
         with input_stream(runtime, hold.lease, FEATURES) as frames:
-            emissions = engine(runtime.settings).emissions(frames.segments, hold.lease.options.inference)
+            emissions = engine(runtime.settings).emissions(frames.segments, hold.lease.options.search)
             return save(runtime, hold.lease, hold.watch(Stream(frames.recording, emissions)), EMISSIONS)
     except DeviceLost as error:
         # No call on the card succeeds any more; the process that follows has a new one, or none.

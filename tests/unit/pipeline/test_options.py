@@ -245,3 +245,22 @@ def test_a_job_goes_before_the_vocabulary_of_its_tenant() -> None:
 def test_an_empty_vocabulary_changes_nothing() -> None:
     decode, words = DecodeOptions(hotwords=("Acme",)), FormatOptions()
     assert (Vocabulary().expected_by(decode), Vocabulary().replaced_by(words)) == (decode, words)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "n_best"),
+    [
+        ({}, None),
+        ({"decode": {"n_best": 2}}, None),
+        ({"decode": {"n_best": 7}}, 7),
+        ({"decode": {"hotwords": ["Acme"]}}, 5),
+        ({"decode": {"language_model": "general"}}, 5),
+        ({"decode": {"language_model": "none"}}, None),
+        ({"decode": {"hotwords": ["Acme"]}, "inference": {"n_best": 2}}, 2),
+        ({"decode": {"hotwords": ["Acme"]}, "inference": {"beam_size": 1}}, None),
+    ],
+)
+def test_as_many_readings_are_searched_for_as_decode_lists_or_chooses_among(
+    chosen: dict[str, object], n_best: int | None
+) -> None:
+    assert JobOptions.model_validate(chosen).search.n_best == n_best

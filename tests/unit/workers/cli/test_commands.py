@@ -314,7 +314,7 @@ def test_wording_travels_with_a_job_that_is_handed_in(tmp_path: Path) -> None:
     with Client(Settings()) as client:
         options = client.runtime.jobs.options(ran.output.strip())
     asked = options.format
-    assert (options.decode.n_best, options.inference.n_best) == (7, 7)
+    assert (options.decode.n_best, options.search.n_best) == (7, 7)
     assert (asked.fillers, asked.profanity, asked.replace) == ("remove", "mask", {"vox cue": "Voxqueue", "a": "b=c"})
 
 
