@@ -7,7 +7,7 @@ where it steps over several words at once, all but one of them take no time.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.values import Word
+from pipeline.values import Span, Word
 
 # Generous at the slowest rates of speech. A digit may stand for a whole word, as in `7`.
 _SHORTEST_LIMIT_S = 0.4
@@ -25,8 +25,8 @@ def limited(text: str, start_s: float, end_s: float, *, after_pause: bool) -> tu
     return (end_s - limit_s, end_s) if after_pause else (start_s, start_s + limit_s)
 
 
-def shared(words: Sequence[Word], until_s: float) -> tuple[Word, ...]:
-    """`words`, none of which is without length, if there is time before `until_s`.
+def shared(words: Sequence[Word], span: Span) -> tuple[Word, ...]:
+    """`words` of a segment that lasts for `span`, none of which is without length.
 
     Where the alignment stepped over words they share the time of the one after them, each by its letters; before a
     pause they take a little of that; and at the very end they share the time of the one before.
@@ -43,8 +43,10 @@ def shared(words: Sequence[Word], until_s: float) -> tuple[Word, ...]:
         blocks.append(_Block((*waiting[len(early) :], word), word.start_s, word.end_s))
         waiting = []
     if waiting:
-        last = _hurried(waiting, until_s)
-        if last.end_s <= last.start_s and blocks:
+        last = _hurried(waiting, span.end_s)
+        if last.end_s <= last.start_s and not blocks:
+            last = replace(last, start_s=max(span.start_s, last.end_s - _said_fast_s(waiting)))
+        elif last.end_s <= last.start_s:
             before = blocks.pop()
             last = replace(before, words=(*before.words, *waiting))
         blocks.append(last)
@@ -72,6 +74,10 @@ class _Block:
 
 def _hurried(words: Sequence[Word], until_s: float) -> _Block:
     """Words without length in the time that saying them fast takes, if there is as much before `until_s`."""
-    said_s = _FAST_LETTER_S * sum(len(word.text) for word in words)
     start_s = words[0].start_s
-    return _Block(tuple(words), start_s, max(start_s, min(until_s, max(start_s + said_s, words[-1].start_s))))
+    end_s = max(start_s + _said_fast_s(words), words[-1].start_s)
+    return _Block(tuple(words), start_s, max(start_s, min(until_s, end_s)))
+
+
+def _said_fast_s(words: Sequence[Word]) -> float:
+    return _FAST_LETTER_S * sum(len(word.text) for word in words)

@@ -39,7 +39,7 @@ def words_of(hypothesis: Hypothesis, span: Span, tokenizer: Tokenizer, *, spaced
     for units in _by_word(list(_units(hypothesis, span, tokenizer)), spaced=spaced):
         after_pause = not words or ends_sentence(words[-1].text)
         words.append(_word(units, span, after_pause=after_pause))
-    return shared(words, span.end_s)
+    return shared(words, span)
 
 
 def _units(hypothesis: Hypothesis, span: Span, tokenizer: Tokenizer) -> Iterator[_Unit]:

@@ -1,10 +1,10 @@
 """Formatting of a line of raw words, without times: for trying out a rule on text."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from pipeline.format.figures import in_digits, number_spans
+from pipeline.format.figures import in_digits, number_spans, written_case
 from pipeline.format.fillers import without_fillers
 from pipeline.format.numbers import NumberSpan
 from pipeline.format.profanity import masked
@@ -69,6 +69,8 @@ def format_line(line: str, parts: Collection[Part] = READABLE, options: FormatOp
     words = Replacer(options.replace or {}).replaced(words)
     tokens = tuple(word.text for word in words)
     numbers = number_spans(words) if Part.NUMBERS in parts else []
+    if Part.PUNCTUATION in parts:
+        numbers = [replace(each, written=written_case(each.written, each.kind)) for each in numbers]
     spans = tuple(sorted(_spans(words, numbers), key=lambda span: span.start))
     words = in_digits(words, numbers)
     if Part.PUNCTUATION in parts and words:

@@ -51,6 +51,7 @@ _EXPIRY_BEFORE = (
     rf"{any_of(['expiration', 'expiry', 'expires?', 'expiring', 'exp', 'expired', 'good through', 'valid through'])}"
     r"(?: (?:date|is|on|of|in|it's|that's|the|card|month|and|year)){0,3}"
 )
+_FIRST_OF_LAST_CENTURY = 30
 _EARLY_DECADES = {"hundreds": 0, "tens": 10}
 _DECADE = any_of(words("twenties thirties forties fifties sixties seventies eighties nineties hundreds tens"))
 
@@ -76,6 +77,13 @@ def _month_day(match: re.Match[str]) -> str | None:
         return None
     year = match.groupdict().get("year")
     return f"{match['month']} {day}, {year_of(year)}" if year else f"{match['month']} {day}"
+
+
+def _birthday(match: re.Match[str]) -> str | None:
+    """The century of a year of birth is left unsaid: that in which the speaker is no child."""
+    day, year = _day_of(match["day"]), value_of(match["year"])
+    century = 1900 if year >= _FIRST_OF_LAST_CENTURY else 2000
+    return f"{match['month']} {day}, {century + year}" if day else None
 
 
 def _day_of_month(match: re.Match[str]) -> str | None:
@@ -122,6 +130,12 @@ def _expiry(match: re.Match[str]) -> str:
 
 RULES: tuple[Rule, ...] = (
     rule(NumberKind.DATE, rf"{_MONTH}(?: the)? (?P<day>{_ORDINAL_DAY}){_OF_YEAR}", _month_day),
+    rule(
+        NumberKind.DATE,
+        rf"{_MONTH}(?: the)? (?P<day>{_ORDINAL_DAY}) (?P<year>{TWO_DIGITS}){ENDS_HERE}",
+        _birthday,
+        before=_BIRTH_BEFORE,
+    ),
     rule(NumberKind.DATE, rf"{_SURE_MONTH}(?: the)? (?P<day>{_ORDINAL_DAY})", _month_day),
     rule(NumberKind.DATE, rf"{_MONTH}(?: the)? (?P<day>{_ORDINAL_DAY})", _month_day, before=_DATE_BEFORE),
     rule(

@@ -59,7 +59,7 @@ def _words(lengths_s: list[float]) -> list[Word]:
 @given(st.lists(st.sampled_from([0.0, 0.0, 0.25, 1.0]), max_size=12))
 def test_sharing_time_keeps_words_order_and_the_whole(lengths_s: list[float]) -> None:
     words = _words(lengths_s)
-    timed = shared(words, sum(lengths_s))
+    timed = shared(words, Span(0, 0.0, sum(lengths_s)))
     assert [word.text for word in timed] == [word.text for word in words]
     edges = [edge for word in timed for edge in (word.start_s, word.end_s)]
     assert all(later >= earlier - 1e-9 for earlier, later in pairwise(edges))
@@ -69,20 +69,25 @@ def test_sharing_time_keeps_words_order_and_the_whole(lengths_s: list[float]) ->
 
 def test_words_share_time_by_their_letters() -> None:
     words = [Word("a", 1.0, 1.0, 0.9), Word("bcd", 1.0, 1.0, 0.9), Word("ef", 1.0, 2.2, 0.9)]
-    assert [word.start_s for word in shared(words, 9.0)] == pytest.approx([1.0, 1.2, 1.8])
-    assert shared(words, 9.0)[-1].end_s == 2.2
+    assert [word.start_s for word in shared(words, Span(0, 0.0, 9.0))] == pytest.approx([1.0, 1.2, 1.8])
+    assert shared(words, Span(0, 0.0, 9.0))[-1].end_s == 2.2
 
 
 def test_words_without_length_before_a_pause_take_a_little_of_it() -> None:
     words = [Word("a", 0.5, 0.5, 0.9), Word("bcd", 0.5, 0.5, 0.9), Word("b", 1.0, 2.0, 0.9), Word("e", 2.0, 2.0, 0.9)]
-    timed = shared(words, 3.0)
+    timed = shared(words, Span(0, 0.0, 3.0))
     assert [word.start_s for word in timed] == pytest.approx([0.5, 0.54, 1.0, 2.0])
     assert [word.end_s for word in timed] == pytest.approx([0.54, 0.66, 2.0, 2.04])
 
 
 def test_words_without_length_at_the_very_end_share_the_time_of_the_one_before() -> None:
-    timed = shared([Word("abc", 1.0, 2.0, 0.9), Word("d", 2.0, 2.0, 0.9)], 2.0)
+    timed = shared([Word("abc", 1.0, 2.0, 0.9), Word("d", 2.0, 2.0, 0.9)], Span(0, 0.0, 2.0))
     assert [(word.start_s, word.end_s) for word in timed] == [(1.0, 1.75), (1.75, 2.0)]
+
+
+def test_a_lone_word_at_the_very_end_takes_time_before_it() -> None:
+    (word,) = shared([Word("okay", 2.0, 2.0, 0.9)], Span(0, 1.0, 2.0))
+    assert (word.start_s, word.end_s) == pytest.approx((1.84, 2.0))
 
 
 texts = st.text("abc é日😀 .,?", min_size=1, max_size=20).filter(str.strip)
