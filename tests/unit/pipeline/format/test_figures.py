@@ -104,6 +104,11 @@ def test_a_line_is_formatted_by_the_parts_that_are_chosen() -> None:
     assert format_line("").text == ""
 
 
+def test_spans_tell_a_number_as_the_text_has_it() -> None:
+    (span,) = format_line("it is ninety degrees fahrenheit").spans
+    assert span.written == "90 °F"
+
+
 def test_spans_are_over_the_words_of_the_line() -> None:
     formatted = format_line("call at five p m please", [Part.NUMBERS])
     (span,) = formatted.spans
