@@ -18,7 +18,7 @@ from functools import cache, partial
 from typing import Any, BinaryIO, Self, Unpack
 from uuid import uuid4
 
-from pipeline.errors import InvalidOptions, ModelNotFound
+from pipeline.errors import InvalidOptions
 from pipeline.options import CaptionOptions, DecodeOptions, JobOptions
 from pipeline.render import OutputFormat, from_json, render, to_json
 from pipeline.render.cues import USUAL
@@ -107,8 +107,7 @@ class Client:
         """
         if (source is None) is (url is None):
             raise InvalidOptions("a recording or a url, one of them")
-        chosen = check_options(options, roles)
-        self._check_language_model(chosen.decode.language_model)
+        chosen = check_options(options, roles, self.settings.language_models)
         named: Source = source if source is not None else str(url)
         details.setdefault("file_name", name_of(named))
         job_id = str(uuid4())
@@ -266,24 +265,10 @@ class Client:
             NotAllowedInState: it has not ended, or never got as far as decode.
             InvalidOptions: options that are not known or out of range.
         """
-        chosen = check_redecoding(options)
-        self._check_language_model(chosen.language_model)
-        self.runtime.jobs.redecode(job_id, chosen)
+        self.runtime.jobs.redecode(job_id, check_redecoding(options, self.settings.language_models))
         job = self.status(job_id)
         self.announce(job_id, next((step.name for step in job.steps if step.state is StepState.READY), Step.DECODE))
         return job
-
-    def _check_language_model(self, name: str | None) -> None:
-        """InvalidOptions where the models that jobs may choose are at hand and none is called so."""
-        if name is None or self.settings.language_models is None:
-            return
-        # Web apps import this module, and most of their jobs choose none.
-        from pipeline.decode.language import find_language_model  # noqa: PLC0415
-
-        try:
-            find_language_model(name, self.settings.language_models)
-        except ModelNotFound as error:
-            raise InvalidOptions(f"language_model: {error.detail}") from error
 
     def recent(self, state: JobState | None = None, limit: int = 50) -> list[JobStatus]:
         """The newest jobs first."""

@@ -1,11 +1,12 @@
 """What may be said of a recording when it is handed in, the same for every client, and the checks of it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypedDict
 
 from pydantic import ValidationError
 
-from pipeline.errors import InvalidOptions
+from pipeline.errors import InvalidOptions, ModelNotFound
 from pipeline.options import DecodeOptions, JobOptions, RedecodeOptions
 from workers.jobs import ArtifactRef, NewJob
 from workers.jobs.values import BatchPlace, Keep
@@ -72,32 +73,48 @@ def invalid(error: ValidationError) -> InvalidOptions:
     return InvalidOptions(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
 
 
-def check_options(options: Options | None, roles: Roles = ()) -> JobOptions:
-    """The options of a job, with `roles` before those in them.
+def check_options(options: Options | None, roles: Roles = (), models: Path | None = None) -> JobOptions:
+    """The options of a job, with `roles` before those in them; `models` as for `check_redecoding`.
 
     Raises:
         InvalidOptions: what is wrong with them.
     """
     try:
         chosen = options if isinstance(options, JobOptions) else JobOptions.model_validate(options or {})
-        if not roles:
-            return chosen
-        document = chosen.model_dump()
-        document["preprocess"]["roles"] = tuple(roles)
-        return JobOptions.model_validate(document)
+        if roles:
+            document = chosen.model_dump()
+            document["preprocess"]["roles"] = tuple(roles)
+            chosen = JobOptions.model_validate(document)
     except ValidationError as error:
         raise invalid(error) from error
+    _check_language_model(chosen.decode, models)
+    return chosen
 
 
-def check_redecoding(options: DecodeOptions | Mapping[str, Any]) -> RedecodeOptions:
+def check_redecoding(options: DecodeOptions | Mapping[str, Any], models: Path | None = None) -> RedecodeOptions:
     """What a job is decoded again with; options of decode alone are meant as they are, with their defaults.
+
+    `models` is the folder of the language models that jobs choose from, where it is at hand.
 
     Raises:
         InvalidOptions: what is wrong with it.
     """
-    if isinstance(options, RedecodeOptions):
-        return options
+    given = options.model_dump() if isinstance(options, DecodeOptions) else options
     try:
-        return RedecodeOptions.model_validate(options.model_dump() if isinstance(options, DecodeOptions) else options)
+        chosen = options if isinstance(options, RedecodeOptions) else RedecodeOptions.model_validate(given)
     except ValidationError as error:
         raise invalid(error) from error
+    _check_language_model(chosen, models)
+    return chosen
+
+
+def _check_language_model(options: DecodeOptions, models: Path | None) -> None:
+    if options.language_model is None or models is None:
+        return
+    # Web apps import this module, and most of their jobs choose none.
+    from pipeline.decode.language import find_language_model  # noqa: PLC0415
+
+    try:
+        find_language_model(options.language_model, models)
+    except ModelNotFound as error:
+        raise InvalidOptions(f"language_model: {error.detail}") from error

@@ -61,14 +61,11 @@ def sentences(folder: Path, chance: random.Random) -> Iterator[str]:
     typed: list[str] = []
     said: list[str] = []
     for path in sorted(folder.glob("*.txt.xz")):
-        corpus = path.name.removesuffix(".txt.xz")
-        for number, lines in enumerate(conversations(path)):
-            if held_out(number):
-                continue
-            for line in lines:
-                turn = turn_of(line, typed=corpus in TYPED, chance=chance)
-                if turn:
-                    (typed if corpus in TYPED else said).extend(_pieces(turn.words, chance))
+        is_typed = path.name.removesuffix(".txt.xz") in TYPED
+        learnt = [lines for number, lines in enumerate(conversations(path)) if not held_out(number)]
+        turns = [turn_of(line, typed=is_typed, chance=chance) for lines in learnt for line in lines]
+        for turn in filter(None, turns):
+            (typed if is_typed else said).extend(_pieces(turn.words, chance))
     chance.shuffle(typed)
     chance.shuffle(said)
     while typed and said:
