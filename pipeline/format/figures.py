@@ -54,8 +54,10 @@ class ReadOut:
 
     def write(self, words: Sequence[Word]) -> Sequence[Word]:
         """See `NumberWriter.write`; only digits of which each was said by itself are joined."""
-        spans = [span for span in number_spans([_named(word) for word in words]) if _is_read_out(span)]
-        return in_digits(words, spans)
+        named = [_named(word) for word in words]
+        if sum(word.text.strip(_PUNCTUATION).lower() in _READ_OUT for word in named) < _FEWEST_READ_OUT:
+            return words
+        return in_digits(words, [span for span in number_spans(named) if _is_read_out(span)])
 
 
 def number_writer_for(spec: ModelSpec, options: FormatOptions) -> NumberWriter:
