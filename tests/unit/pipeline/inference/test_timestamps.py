@@ -40,7 +40,7 @@ def test_text_that_will_be_read_again_is_left_out() -> None:
     assert text_within(tokens, frames_read(tokens, VOCABULARY), VOCABULARY) == (1, 2)
 
 
-def test_the_text_of_another_hypothesis_is_cut_at_the_same_time() -> None:
+def test_text_is_cut_at_the_last_timestamp_that_closes_in_time() -> None:
     assert text_within(TWO_SENTENCES, 150, VOCABULARY) == (1, 2)
     assert text_within(TWO_SENTENCES, 290, VOCABULARY) == (1, 2, 3)
     assert text_within((at(0), 5, at(1.6), at(1.6), 6, at(2.0)), 150, VOCABULARY) == ()
