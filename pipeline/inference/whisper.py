@@ -178,7 +178,7 @@ class Whisper:
                 readings[index] = self._less_repetitive(filled[index], reading, options)
         stops = [frames_read(reading.sequences[0], self._vocabulary) for reading in readings]
         # What is read on later is not aligned as well: the words before it would be stretched over it.
-        sound = [stop or len(window.frames) for window, stop in zip(windows, stops, strict=True)]
+        sound = [len(window.before(stop).frames) for window, stop in zip(windows, stops, strict=True)]
         best = self._engine.align(encoded, self._best(readings, stops), sound, self.spec.frame_s)
         passages = [
             Passage(
