@@ -1,7 +1,7 @@
-"""Where in the frames a decoded text lies, and how sure a CTC model was of each word: forced alignment (Viterbi).
+"""Where in the frames a decoded text lies: forced alignment (Viterbi).
 
-Beam search merges the ways to write a text and remembers the frames of any of them, so times and confidences are not
-taken from the search but from the single best path that writes its result.
+Beam search merges the ways to write a text and remembers the frames of any of them, so times are not taken from the
+search but from the single best path that writes its result.
 """
 
 import math
@@ -29,12 +29,11 @@ class _Arc:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """An arc on the best path: its frames, and its highest log-probability in them."""
+    """An arc on the best path, and its frames."""
 
     arc: _Arc
     first: int
     end: int
-    log_prob: float
 
 
 def align(words: Sequence[str], log_probs: NDArray[np.float16], labels: CtcLabels) -> list[FramedWord]:
@@ -58,8 +57,7 @@ def align(words: Sequence[str], log_probs: NDArray[np.float16], labels: CtcLabel
 
 
 def _word(text: str, runs: Sequence[_Run]) -> FramedWord:
-    confidence = math.exp(sum(run.log_prob for run in runs) / len(runs))
-    return FramedWord(text, runs[0].first, runs[-1].end, confidence)
+    return FramedWord(text, runs[0].first, runs[-1].end, tuple(run.arc.label for run in runs))
 
 
 class _Trellis:
@@ -139,12 +137,11 @@ def _best_path(trellis: _Trellis, log_probs: NDArray[np.float64]) -> list[_Run]:
     for frame in range(frames - 1, 0, -1):
         state = int(trellis.before[state, scores[frame - 1, trellis.before[state]].argmax()])
         path.append(state)
-    return list(_runs(path[::-1], trellis, emissions))
+    return list(_runs(path[::-1], trellis))
 
 
-def _runs(path: Sequence[int], trellis: _Trellis, emissions: NDArray[np.float64]) -> Iterator[_Run]:
+def _runs(path: Sequence[int], trellis: _Trellis) -> Iterator[_Run]:
     for state, numbered in groupby(enumerate(path), key=lambda frame_state: frame_state[1]):
         if state < len(trellis.arcs):
             frames = [frame for frame, _ in numbered]
-            first, end = frames[0], frames[-1] + 1
-            yield _Run(trellis.arcs[state], first, end, float(emissions[first:end, state].max()))
+            yield _Run(trellis.arcs[state], frames[0], frames[-1] + 1)

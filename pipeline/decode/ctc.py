@@ -1,26 +1,27 @@
 """CTC beam search: windows of a long segment, hotwords and an optional language model."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from pipeline.decode.alignment import align
+from pipeline.decode.confidence import Confidences
 from pipeline.decode.hotwords import Hotwords
-from pipeline.decode.labels import CtcLabels, FramedWord, timed_word
+from pipeline.decode.labels import CtcLabels
 from pipeline.decode.search import Beam, search_for
 from pipeline.decode.windows import telling_frames, windows
 from pipeline.options import DecodeOptions
-from pipeline.values import Alternative, CtcEmissions, Emissions, WordSegment
+from pipeline.values import Alternative, CtcEmissions, Emissions, Word, WordSegment
 
 
 class CtcDecoder:
-    """Beam search over CTC log-probabilities; times and confidences are those of the best path of its result."""
+    """Beam search over CTC log-probabilities; times are those of the best path of its result."""
 
     def __init__(self, labels: CtcLabels, options: DecodeOptions, lm: Path | None = None) -> None:
         self._labels = labels
         self._n_best = options.n_best or 0
         self._hotwords = Hotwords(options, caseless=labels.caseless)
         self._search = search_for(labels, options, self._hotwords, lm)
+        self._confidences = Confidences(labels, as_a_whole=lm is not None)
 
     def decode(self, emissions: Emissions) -> WordSegment:
         """See `Decoder.decode`."""
@@ -29,26 +30,27 @@ class CtcDecoder:
         if not len(ctc.log_probs):
             return WordSegment(ctc.span, ())
         words, alternatives = self._read(ctc)
-        timed = [timed_word(word, ctc) for word in words]
-        return WordSegment(ctc.span, self._hotwords.spelled(timed), alternatives)
+        return WordSegment(ctc.span, self._hotwords.spelled(words), alternatives)
 
-    def _read(self, ctc: CtcEmissions) -> tuple[Sequence[FramedWord], tuple[Alternative, ...]]:
+    def _read(self, ctc: CtcEmissions) -> tuple[list[Word], tuple[Alternative, ...]]:
         """The words of the best path, aligned within their window; the language model hears all windows as one text.
 
         Alternatives are the best of all that the beams of the windows can be joined to.
         """
         state = None
-        words: list[FramedWord] = []
+        words: list[Word] = []
         joined = [Alternative("", 0.0)]
         first = 0
         cut = windows(ctc.log_probs, self._labels, ctc.frame_s)
         for number, window in enumerate(cut, start=1):
             telling = telling_frames(window, self._labels.blank)
-            beams = self._search.beams(window[telling], state, is_last=number == len(cut))
+            told = window[telling]
+            beams = self._search.beams(told, state, is_last=number == len(cut))
             text, state, _ = beams[0]
-            aligned = align(text.split(), window[telling], self._labels)
-            frames = [first + int(frame) for frame in telling]
-            words += [replace(word, first=frames[word.first], end=frames[word.end - 1] + 1) for word in aligned]
+            aligned = align(text.split(), told, self._labels)
+            frames = (first + telling).tolist()
+            sure = self._confidences.of(aligned, told)
+            words += [word.timed(frames, ctc, each) for word, each in zip(aligned, sure, strict=True)]
             first += len(window)
             joined = self._best_of(joined, beams)
         return words, tuple(joined) if words else ()

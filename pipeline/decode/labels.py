@@ -1,5 +1,6 @@
 """The labels of a CTC model as text: what each writes, and where words begin."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import ModelMismatch
@@ -60,20 +61,16 @@ class CtcLabels:
 
 @dataclass(frozen=True, slots=True)
 class FramedWord:
-    """A word and its frames, from the first up to but not including `end`.
-
-    `confidence` (0 to 1) is the geometric mean of the peak probabilities of its labels. Frames of blanks don't count:
-    most models are sure of those.
-    """
+    """A word, its frames from the first up to but not including `end`, and the labels that write it, marks left out."""
 
     text: str
     first: int
     end: int
-    confidence: float
+    labels: tuple[int, ...]
 
-
-def timed_word(word: FramedWord, emissions: CtcEmissions) -> Word:
-    """The word with its times in the recording, which lie in the span of its segment."""
-    span = emissions.span
-    start_s, end_s = (min(span.start_s + frame * emissions.frame_s, span.end_s) for frame in (word.first, word.end))
-    return Word(word.text, start_s, end_s, min(word.confidence, 1.0))
+    def timed(self, frames: Sequence[int], emissions: CtcEmissions, confidence: float) -> Word:
+        """The word in the recording, inside the span of its segment; it is counted in these `frames` of that."""
+        span = emissions.span
+        first, end = frames[self.first], frames[self.end - 1] + 1
+        start_s, end_s = (min(span.start_s + frame * emissions.frame_s, span.end_s) for frame in (first, end))
+        return Word(self.text, start_s, end_s, confidence)
