@@ -2,12 +2,13 @@
 
 The prompts of a telephone exchange (`bench.recordings`), or the manifests that `--speech` names, are joined to
 recordings of half a minute, as recorded and in noise, and each word that is heard is right or not by the alignment with
-what was said. The error is the mean distance of confidence and share of right words in ten bins, weighed by their words
-(Guo 2017, section 2). The diagram is `docs/calibration.png`.
+what was said. So are the words of a CTC model (`bench.ctc_model`) without and with a language model. The error is the
+mean distance of confidence and share of right words in ten bins, weighed by their words (Guo 2017, section 2). The
+diagram is `docs/calibration.png`.
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,13 +16,18 @@ from typing import Any, Final
 import numpy as np
 import soundfile
 
+from bench.ctc_model import CtcModel, segments
+from bench.decode import LABELS
 from bench.harness import Figure, Findings, Plan
 from bench.noise import pink
 from bench.recognisers import Ours
 from bench.recordings import spoken_or_prompts
 from bench.report import Report, Row
 from bench.speech import TELEPHONE_RATE_HZ, Spoken, join
-from pipeline.values import Transcript
+from pipeline.decode import CtcDecoder
+from pipeline.decode.language import GENERAL
+from pipeline.options import DecodeOptions
+from pipeline.values import Word
 from workers.evaluate import normalise
 
 PICTURE: Final = Path(__file__).parents[1] / "docs" / "calibration.png"
@@ -29,6 +35,8 @@ BINS: Final = 10
 UTTERANCES: Final = 120
 LONGEST_S: Final = 28.0
 CONDITIONS: Final = {"as recorded": None, "noise at 10 dB": 10.0, "noise at 0 dB": 0.0}
+ALL: Final = "all by Whisper"
+CTC_CONDITIONS: Final = {"CTC": None, "CTC with general": Path(GENERAL)}
 COLUMNS: Final = {
     "condition": "condition",
     "confidence": "confidence",
@@ -55,29 +63,26 @@ def run(plan: Plan) -> Findings:
         made = [_noisy(each, snr_db, number) for number, each in enumerate(recordings)]
         words[condition] = [word for each in plan.track(made, condition) for word in _heard(ours, each)]
     everything = [word for each in words.values() for word in each]
-    rows = [row for condition, each in {**words, "all": everything}.items() for row in _rows(condition, each)]
+    words = {**words, ALL: everything, **_heard_by_ctc(plan)}
+    rows = [row for condition, each in words.items() for row in _rows(condition, each)]
     if not plan.quick:
-        _draw({**words, "all": everything})
+        _draw(words)
     figures = {"expected_calibration_error": _figure(calibration_error(everything))}
     figures |= {
         f"expected_calibration_error_{name.replace(' ', '_')}": _figure(calibration_error(each))
         for name, each in words.items()
+        if name != ALL
     }
     note = f"{sum(len(each.samples) for each in recordings) / TELEPHONE_RATE_HZ:.0f} s of speech; {plan.model}, int8."
     return Findings(figures, [Report("Calibration of word confidences", COLUMNS, rows, (note,))])
 
 
-def judged(reference: str, transcript: Transcript) -> list[Heard]:
-    """The words of `transcript`, each right where it is aligned with the same word of `reference`."""
+def judged(reference: str, words: Iterable[Word]) -> list[Heard]:
+    """The `words` that were heard, each right where it is aligned with the same word of `reference`."""
     import jiwer  # noqa: PLC0415  # slow to import
 
     said = [part for word in reference.split() for part in normalise(word).split()]
-    heard = [
-        (part, word.confidence)
-        for utterance in transcript.utterances
-        for word in utterance.words
-        for part in normalise(word.text).split()
-    ]
+    heard = [(part, word.confidence) for word in words for part in normalise(word.text).split()]
     if not said or not heard:
         return [Heard(confidence, is_right=False) for _, confidence in heard]
     aligned = jiwer.process_words(" ".join(said), " ".join(part for part, _ in heard)).alignments[0]
@@ -109,7 +114,23 @@ def _noisy(recording: Spoken, snr_db: float | None, seed: int) -> Spoken:
 def _heard(ours: Ours, recording: Spoken) -> list[Heard]:
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
         soundfile.write(file.name, recording.samples, TELEPHONE_RATE_HZ, "PCM_16")
-        return judged(recording.text, ours.transcribe(Path(file.name)))
+        transcript = ours.transcribe(Path(file.name))
+    return judged(recording.text, (word for utterance in transcript.utterances for word in utterance.words))
+
+
+def _heard_by_ctc(plan: Plan) -> dict[str, list[Heard]]:
+    spoken = segments(plan)
+    model = CtcModel(plan.model)
+    emissions = [model.emit(each) for each in plan.track(spoken, "CTC")]
+    decoders = {name: CtcDecoder(LABELS, DecodeOptions(), lm) for name, lm in CTC_CONDITIONS.items()}
+    return {
+        name: [
+            word
+            for each, heard in zip(spoken, emissions, strict=True)
+            for word in judged(each.text, decoder.decode(heard).words)
+        ]
+        for name, decoder in decoders.items()
+    }
 
 
 def _binned(words: Sequence[Heard]) -> Iterator[tuple[float, list[Heard]]]:

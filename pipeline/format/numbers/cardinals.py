@@ -56,6 +56,8 @@ _NUMBERED_STREET = rf"{any_of(['north', 'south', 'east', 'west'])} (?:{SMALL} )?
 _STREET_AHEAD = rf"(?!(?<={TENS}) {_UNIT_ORDINALS})(?= (?:(?:{_NAME}){{1,4}}{_STREET}|{_NUMBERED_STREET})| broadway)"
 _UNITS = any_of(words("year years month months minute minutes hour hours day days week weeks second seconds"))
 _VAGUE = rf"(?! (?:something|somethings|odd|fold|or so){END})"
+_MENU = rf"(?:press|dial|enter|say) {SMALL} (?:for|to) [^\\n]*"
+"""A menu that says `press` but once: `press one for sales two for support`."""
 _ADDRESS_BEFORE = any_of(["live at", "lives at", "address is", "address is at", "located at", "deliver to", "ship to"])
 
 
@@ -109,6 +111,7 @@ RULES: tuple[Rule, ...] = (
     rule(NumberKind.CARDINAL, rf"(?P<low>one) (?P<to>in) (?P<high>{CARDINAL}){ENDS_HERE}(?! {_UNITS})", _pair),
     rule(NumberKind.CARDINAL, rf"(?P<low>{CARDINAL}) (?P<to>and) (?P<high>{CARDINAL})", _pair, before="between"),
     rule(NumberKind.CARDINAL, rf"(?P<amount>{CARDINAL}){ENDS_HERE}", _label, before=_LABELS),
+    rule(NumberKind.CARDINAL, rf"(?P<amount>{ONE})(?= for [a-z])", _label, before=_MENU),
     # The hundred of a room or an exit is left unsaid.
     rule(
         NumberKind.CARDINAL,

@@ -9,6 +9,7 @@ from pipeline.format.numbers.lexicon import (
     END,
     ENDS_HERE,
     EXPLAINED,
+    HUNDREDS,
     ITEM,
     ONE,
     SMALL,
@@ -52,6 +53,7 @@ _CALLED = any_of(
         "policy number",
         "postal code",
         "i d",
+        "v i n",
     ],
 )
 _LINK = any_of([*words("is was it's that's number code are plate uh um id of as"), "would be"])
@@ -75,6 +77,10 @@ _PRODUCT_NOUN = any_of(
         "school emissions test visas? monitor display screen camera resolution"
     ),
 )
+
+
+_FLIGHT = rf"flights?{END}(?: {_LINK}){{0,2}}"
+_AIRLINE = any_of(words("delta united american southwest jetblue alaska spirit frontier airlines airways"))
 
 
 _REPEATS = {"double": 2, "triple": 3}
@@ -114,8 +120,16 @@ def _quarter(match: re.Match[str]) -> str:
     return f"q{value_of(match['number'])}"
 
 
-def _form(match: re.Match[str]) -> str:
+def _digits(match: re.Match[str]) -> str:
     return digits_of(match[0])
+
+
+def _as_said(match: re.Match[str]) -> str:
+    return match[0]
+
+
+def _thousands(match: re.Match[str]) -> str:
+    return f"{value_of(match['amount'])}k"
 
 
 def _after_number(match: re.Match[str]) -> str | None:
@@ -123,6 +137,10 @@ def _after_number(match: re.Match[str]) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (
+    # An airline and no letter, and what follows is no time of day.
+    rule(NumberKind.ALNUM, rf"delta(?= {ITEM})", _as_said, before=_FLIGHT),
+    rule(NumberKind.DIGITS, rf"{ITEM}(?: {ITEM})*", _digits, before=rf"{_FLIGHT} {_AIRLINE}"),
+    rule(NumberKind.ALNUM, rf"(?P<amount>{HUNDREDS}) k(?! [b-hj-z]{END})", _thousands),
     rule(NumberKind.ALNUM, _CODE, _after_number, before=rf"{_CALLED}(?: {_LINK}){{0,2}}"),
     rule(
         NumberKind.ALNUM,
@@ -153,6 +171,6 @@ RULES: tuple[Rule, ...] = (
         rf"q (?P<number>{any_of(['one', 'two', 'three', 'four'])})(?:{ENDS_HERE}|(?= {YEAR}))",
         _quarter,
     ),
-    rule(NumberKind.ALNUM, rf"{TWO_DIGITS} {TWO_DIGITS}(?= forms?{END})", _form),
-    rule(NumberKind.ALNUM, rf"{TWO_DIGITS}(?: (?:{TWO_DIGITS}|(?:oh|o) {ONE}))", _form, before="form"),
+    rule(NumberKind.ALNUM, rf"{TWO_DIGITS} {TWO_DIGITS}(?= forms?{END})", _digits),
+    rule(NumberKind.ALNUM, rf"{TWO_DIGITS}(?: (?:{TWO_DIGITS}|(?:oh|o) {ONE}))", _digits, before="form"),
 )

@@ -168,6 +168,7 @@ RULES: tuple[Rule, ...] = (
 NUMBERS: tuple[Rule, ...] = (
     rule(NumberKind.MEASURE, rf"{_OVER} over (?P<low>{TWO_DIGITS})", _over),
     rule(NumberKind.DECIMAL, rf"{_NUMBER_GROUP}(?: (?:dot|point) {_NUMBER_GROUP}){{2,}}", _dotted),
+    rule(NumberKind.DECIMAL, rf"{_NUMBER_GROUP} dot {_NUMBER_GROUP}", _dotted),
     rule(NumberKind.DECIMAL, rf"{ONE} (?:(?:oh|o) {ONE}|{TWO_DIGITS}) point(?: {ITEM})+", _dotted),
     rule(
         NumberKind.DECIMAL,

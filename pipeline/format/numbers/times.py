@@ -71,7 +71,11 @@ def _hours(match: re.Match[str]) -> str:
 
 
 def _range(match: re.Match[str]) -> str:
-    return f"{_time(match)} {match['to']} {value_of(match['hour2'])}:{value_of(match['minute2']):02} {match['half']}.m."
+    return f"{_two_times(match)} {match['half']}.m."
+
+
+def _two_times(match: re.Match[str]) -> str:
+    return f"{_time(match)} {match['to']} {value_of(match['hour2'])}:{value_of(match['minute2']):02}"
 
 
 def _hour(match: re.Match[str]) -> str:
@@ -119,5 +123,11 @@ CLOCKS: tuple[Rule, ...] = (
 
 # Minutes of a quarter are said of times more often than of any other number.
 LIKELY_CLOCKS: tuple[Rule, ...] = (
+    rule(
+        NumberKind.TIME,
+        rf"(?P<hour>{_HOUR_12}) (?P<minute>{_QUARTER}) (?P<to>or|to|until) (?P<hour2>{_HOUR_12}) (?P<minute2>{_MINUTE})"
+        rf"{ENDS_HERE}{_NOT_A_SUM}{_NO_DURATION}",
+        _two_times,
+    ),
     rule(NumberKind.TIME, rf"(?P<hour>{_HOUR_12}) (?P<minute>{_QUARTER}){ENDS_HERE}{_NOT_A_SUM}{_NO_DURATION}", _time),
 )

@@ -3,19 +3,16 @@
 import pytest
 
 from bench.calibration import Heard, calibration_error, judged
-from pipeline.values import Channel, Recording, Transcript, Utterance, Word
+from pipeline.values import Word
 
 
-def heard(*words: tuple[str, float]) -> Transcript:
-    spoken = tuple(Word(text, at, at + 0.5, confidence) for at, (text, confidence) in enumerate(words))
-    text = " ".join(word.text for word in spoken)
-    utterances = (Utterance(0, None, 0.0, len(words), text, 0.5, spoken),) if spoken else ()
-    return Transcript(text, "en", "m", Recording(9.0, 8000, "wav", (Channel(0),)), utterances)
+def heard(*words: tuple[str, float]) -> list[Word]:
+    return [Word(text, at, at + 0.5, confidence) for at, (text, confidence) in enumerate(words)]
 
 
 def test_a_word_is_right_where_it_was_said_and_wrong_where_another_one_or_none_was() -> None:
-    transcript = heard(("Please,", 0.9), ("don't", 0.8), ("hold", 0.7), ("the", 0.6), ("lime", 0.5), ("now", 0.4))
-    assert judged("please do not hold the line", transcript) == [
+    words = heard(("Please,", 0.9), ("don't", 0.8), ("hold", 0.7), ("the", 0.6), ("lime", 0.5), ("now", 0.4))
+    assert judged("please do not hold the line", words) == [
         Heard(0.9, is_right=True),
         Heard(0.8, is_right=True),
         Heard(0.8, is_right=True),

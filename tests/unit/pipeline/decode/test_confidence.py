@@ -71,7 +71,7 @@ def test_a_word_of_pieces_is_as_sure_as_its_pieces() -> None:
     log_probs = emissions_of(PIECES, path, 0.9).log_probs
     hello, ox = Confidences(PIECES, as_a_whole=False).of(align(["hello", "ox"], log_probs, PIECES), log_probs)
     # The silence after a word, here a mark alone, is one of its frames.
-    assert hello == pytest.approx(_calibrated(0.9**4), abs=0.01)
+    assert hello == pytest.approx(_calibrated(0.9**4), abs=0.02)
     assert ox == pytest.approx(_calibrated(0.9**2), abs=0.02)
 
 
