@@ -22,6 +22,8 @@ _UNCERTAIN: Final = 1e-9
 """Nothing is surer than all but this."""
 _REACH_FRAMES: Final = 5
 """Of a pause on either side of a word: what a long one may hide is not this word's."""
+_SILENCE, _GAP, _NEVER = -3, -2, -1
+"""Columns behind those of the labels."""
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -45,35 +47,44 @@ class Confidences:
         if not words:
             return []
         probs = np.exp(log_probs.astype(np.float64))
-        sums = self._sums(words, [probs[stretch] for stretch in _stretches(words, len(probs))])
+        silence, gap, never = (probs[:, labels].sum(axis=1, keepdims=True) for labels in (self._silent, self._gap, []))
+        columns = np.concatenate((probs, silence, gap, never), axis=1)
+        # After the frames of a word there is certainly nothing but a gap.
+        ended = np.zeros((1, columns.shape[1]))
+        ended[0, _GAP] = 1
+        sums = _sums([word.labels for word in words], _stretches(words, len(probs)), np.concatenate((columns, ended)))
         lengths = [len(word.labels) for word in words] if self._as_a_whole else 1
         return [float(each) for each in _calibrated(sums ** (1 / np.array(lengths)))]
 
-    def _sums(self, words: Sequence[FramedWord], stretches: Sequence[Probabilities]) -> Probabilities:
-        """The probability of each word's labels in its stretch of frames: the forward algorithm, all words at once."""
-        # States are silences, and labels between them.
-        last = 2 * np.array([len(word.labels) for word in words])
-        emitted = np.zeros((max(map(len, stretches)), len(words), int(last.max()) + 1))
-        skips = np.zeros(emitted.shape[1:])
-        for number, (word, stretch) in enumerate(zip(words, stretches, strict=True)):
-            frames, end = len(stretch), last[number]
-            emitted[:frames, number, 1:end:2] = stretch[:, list(word.labels)]
-            emitted[:frames, number, 2:end:2] = stretch[:, self._silent].sum(axis=1, keepdims=True)
-            emitted[:frames, number, [0, end]] = stretch[:, self._gap].sum(axis=1, keepdims=True)
-            # After the word's own frames there is certainly nothing but silence.
-            emitted[frames:, number, end] = 1
-            # Equal labels in a row need a silence between them.
-            skips[number, 3:end:2] = np.not_equal(word.labels[1:], word.labels[:-1])
-        forward = emitted[0]
-        forward[:, 2:] = 0
-        for frame in emitted[1:]:
-            arrived = forward.copy()
-            arrived[:, 1:] += forward[:, :-1]
-            arrived[:, 2:] += forward[:, :-2] * skips[:, 2:]
-            forward = arrived * frame
-        every = np.arange(len(words))
-        sums: Probabilities = forward[every, last] + forward[every, last - 1]
-        return sums
+
+def _sums(words: Sequence[tuple[int, ...]], stretches: Sequence[range], probs: Probabilities) -> Probabilities:
+    """The probability of each word's labels in its stretch of frames: the forward algorithm, all words at once.
+
+    `probs` (frames, labels) has columns for silence, a gap and what never is behind those of the labels, and a frame
+    for what comes after all of a word's.
+    """
+    last = np.array([2 * len(labels) for labels in words])
+    states = np.full((len(words), last.max() + 1), _NEVER)
+    frames = np.full((max(map(len, stretches)), len(words)), -1)
+    for number, (labels, stretch) in enumerate(zip(words, stretches, strict=True)):
+        states[number, : last[number] + 1] = _SILENCE
+        states[number, 1 : last[number] : 2] = labels
+        states[number, [0, last[number]]] = _GAP
+        frames[: len(stretch), number] = stretch
+    emitted = probs[frames[..., None], states]
+    # A silence can be left out between labels that differ.
+    skips = np.zeros(states.shape)
+    skips[:, 3::2] = states[:, 3::2] != states[:, 1:-2:2]
+    forward = emitted[0]
+    forward[:, 2:] = 0
+    for frame in emitted[1:]:
+        arrived = forward.copy()
+        arrived[:, 1:] += forward[:, :-1]
+        arrived[:, 2:] += forward[:, :-2] * skips[:, 2:]
+        forward = arrived * frame
+    every = np.arange(len(words))
+    sums: Probabilities = forward[every, last] + forward[every, last - 1]
+    return sums
 
 
 def _calibrated(sums: Probabilities) -> Probabilities:
@@ -83,10 +94,10 @@ def _calibrated(sums: Probabilities) -> Probabilities:
     return calibrated
 
 
-def _stretches(words: Sequence[FramedWord], frames: int) -> list[slice]:
+def _stretches(words: Sequence[FramedWord], frames: int) -> list[range]:
     """The frames of each word, with the pauses around it up to their middle."""
     middles = [(before.end + after.first + 1) // 2 for before, after in pairwise(words)]
     return [
-        slice(max(start, word.first - _REACH_FRAMES), min(end, word.end + _REACH_FRAMES))
+        range(max(start, word.first - _REACH_FRAMES), min(end, word.end + _REACH_FRAMES))
         for word, start, end in zip(words, [0, *middles], [*middles, frames], strict=True)
     ]
