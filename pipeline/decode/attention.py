@@ -81,7 +81,7 @@ class AttentionDecoder:
         if not self._hotwords and self._lm is None:
             return 0.0
         words = plain(self._text(hypothesis))
-        return self._phrases.score(" ".join(words)) + LM_SHARE * self._fluency(words)
+        return self._phrases.whole(" ".join(words)) + LM_SHARE * self._fluency(words)
 
     def _text(self, hypothesis: Hypothesis) -> str:
         return self._tokenizer.decode(list(hypothesis.tokens)).strip()

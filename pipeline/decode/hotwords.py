@@ -47,8 +47,12 @@ class PhraseScores:
         if text not in self._known:
             if len(self._known) > _MOST_REMEMBERED:
                 self._known.clear()
-            self._known[text] = self._sum(text.split())
+            self._known[text] = self._sum(text.split(), ends=False)
         return self._known[text]
+
+    def whole(self, text: str) -> float:
+        """The worth of the whole phrases in `text`, after which nothing more is said."""
+        return self._sum(text.split(), ends=True) if self._beginnings else 0.0
 
     def score_partial_token(self, token: str) -> float:
         """The worth of the beginning of a word: the share that it has of the shortest word that begins so."""
@@ -63,16 +67,16 @@ class PhraseScores:
                 self._beginnings[word[:length]] = max(worth, self._beginnings.get(word[:length], 0.0))
         node.weight = max(weight, node.weight or 0.0)
 
-    def _sum(self, words: Sequence[str]) -> float:
+    def _sum(self, words: Sequence[str], *, ends: bool) -> float:
         worth, at = 0.0, 0
         while at < len(words):
-            length, gain = self._longest(words, at)
+            length, gain = self._longest(words, at, ends=ends)
             worth += gain
             at += max(length, 1)
         return worth
 
-    def _longest(self, words: Sequence[str], at: int) -> tuple[int, float]:
-        """How many words from `at` on are a phrase, or the beginning of one that the end cuts off, and its worth."""
+    def _longest(self, words: Sequence[str], at: int, *, ends: bool) -> tuple[int, float]:
+        """How many words from `at` on are a phrase, or unless the text `ends` the beginning of one, and its worth."""
         node, found = self._tree, (0, 0.0)
         for length, word in enumerate(words[at:], start=1):
             if word not in node.following:
@@ -81,7 +85,7 @@ class PhraseScores:
             if node.weight is not None:
                 found = (length, node.weight * length)
         begun = len(words) - at
-        return max(found, (begun, begun * _least(node))) if node.following else found
+        return found if ends or not node.following else max(found, (begun, begun * _least(node)))
 
 
 def _least(node: _Node) -> float:
@@ -102,10 +106,11 @@ class Hotwords:
             for heard in (hotword.text, *hotword.sounds_like):
                 words = heard.lower() if caseless else heard
                 if words.split():
-                    self.weights[" ".join(words.split())] = weight
+                    # The job's own stand before those of its tenant.
+                    self.weights.setdefault(" ".join(words.split()), weight)
             has_capitals = caseless and not hotword.text.islower()
             for heard in (*([hotword.text] if has_capitals else []), *hotword.sounds_like):
-                self._spellings[tuple(heard.casefold().split())] = hotword.text
+                self._spellings.setdefault(tuple(heard.casefold().split()), hotword.text)
 
     def __bool__(self) -> bool:
         """Whether there are any."""

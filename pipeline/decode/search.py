@@ -77,7 +77,12 @@ class PythonSearch:
             hotword_scorer=self._phrases,
             lm_start_state=state,
         )
-        return [Beam(_plain(text), after, float(score)) for text, after, *_, score in found]
+        beams = [Beam(_plain(text), after, float(score)) for text, after, *_, score in found]
+        return sorted(map(self._ended, beams), key=lambda beam: beam.score, reverse=True)
+
+    def _ended(self, beam: Beam) -> Beam:
+        """The beam without what it was worth for the beginning of a phrase that never came."""
+        return beam._replace(score=beam.score - self._phrases.score(beam.text) + self._phrases.whole(beam.text))
 
 
 class CompiledSearch:

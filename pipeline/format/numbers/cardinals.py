@@ -54,6 +54,7 @@ _NAME = rf"(?!{any_of(_NO_NAMES)})[a-z']+ "
 # "forty second street" is the 42nd, not number 40.
 _NUMBERED_STREET = rf"{any_of(['north', 'south', 'east', 'west'])} (?:{SMALL} )?{_NAME}{_STREET}"
 _STREET_AHEAD = rf"(?!(?<={TENS}) {_UNIT_ORDINALS})(?= (?:(?:{_NAME}){{1,4}}{_STREET}|{_NUMBERED_STREET})| broadway)"
+_YEAR_NOW = (20, 25)
 _UNITS = any_of(words("year years month months minute minutes hour hours day days week weeks second seconds"))
 _VAGUE = rf"(?! (?:something|somethings|odd|fold|or so){END})"
 _MENU = rf"(?:press|dial|enter|say) {SMALL} (?:for|to) [^\\n]*"
@@ -84,13 +85,15 @@ def _pair(match: re.Match[str]) -> str | None:
     low, high = match["low"], match["high"]
     if (is_small(low) and is_small(high)) or low.startswith("a ") or high.startswith("a "):
         return None
-    return f" {match['to']} ".join(written_range(low, high))
+    # "one in ten thousand" is no range, whose ends share the scale.
+    is_share = match["to"] in {"in", "out of"}
+    return f" {match['to']} ".join(map(written_quantity, (low, high)) if is_share else written_range(low, high))
 
 
 def _halves(match: re.Match[str]) -> str | None:
     first, second = value_of(match["first"]), value_of(match["second"])
-    # "ten twenty people" are two guesses, not 1,020.
-    guesses = first % 10 == 0 and second - first in {5, 10}
+    # "ten twenty people" are two guesses, not 1,020; "twenty twenty five" is rather the year.
+    guesses = first % 10 == 0 and second - first in {5, 10} and (first, second) != _YEAR_NOW
     return None if guesses else f"{first}{second:02}"
 
 
@@ -102,7 +105,7 @@ def _house(match: re.Match[str]) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (
-    rule(NumberKind.CARDINAL, rf"(?:minus|negative) (?P<amount>(?!a ){CARDINAL})", _negative),
+    rule(NumberKind.CARDINAL, rf"(?<!plus or )(?:minus|negative) (?P<amount>(?!a ){CARDINAL})", _negative),
     rule(
         NumberKind.CARDINAL,
         rf"(?P<low>{CARDINAL}) (?P<to>to|or|through|out of|by|versus) (?P<high>{CARDINAL}){ENDS_HERE}",

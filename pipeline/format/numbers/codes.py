@@ -17,6 +17,7 @@ from pipeline.format.numbers.lexicon import (
     any_of,
     digits_of,
     encoded,
+    repeated,
     value_of,
     with_letter_o,
     words,
@@ -41,7 +42,7 @@ _LETTER = rf"[a-zO]{END}"
 # "a" and "i" are words as well, and "o" is a digit; "a m" and "p m" are times.
 _SURE_LETTER = rf"(?!(?:a|p) m{END})[b-hj-np-z]{END}"
 _PART = rf"(?:{EXPLAINED}|{ITEM}|(?:double|triple) {_LETTER}|{_ALPHABET}|{_LETTER})"
-_CODE = rf"{_PART}(?: (?:dash |hyphen )?{_PART})+"
+_CODE = rf"{_PART}{repeated(f'(?:dash |hyphen )?{_PART}', 1)}"
 _TOKEN = re.compile(rf"dash|hyphen|{EXPLAINED}|{ITEM}|(?:double|triple) {_LETTER}|{_ALPHABET}|{_LETTER}")
 _CALLED = any_of(
     [
@@ -59,7 +60,7 @@ _CALLED = any_of(
 _LINK = any_of([*words("is was it's that's number code are plate uh um id of as"), "would be"])
 _PLACE = any_of(
     words(
-        "room exit seat gate apartment unit suite vitamin row terminal form building section lot bay zone "
+        "room exit seat gate apartment unit suite row terminal form building section lot bay zone "
         "flight locker block row level aisle interstate route class"
     ),
 )
@@ -67,14 +68,14 @@ _PRODUCTS = any_of(
     [
         *("b (?:two|to) b", "b two c", "m ?p (?:three|four)", "(?:three|four|five) g", "(?:two|three) d", "four k"),
         *("four oh one k", "four oh three b", "five twenty nine", "w (?:two|four|nine)", "p s five", "c o two"),
-        *("k twelve", "g seven", "g twenty", "a one c", "u two", "one oh one", "three sixty", "h two o"),
+        *("k twelve", "g seven", "g twenty", "b (?:six|twelve)", "u two", "one oh one", "three sixty", "h two o"),
         *("[hb] one b", "i (?:nine|ninety four)"),
     ],
 )
 _PRODUCT_NOUN = any_of(
     words(
         "plan drive form printer network player file business company phone tv level account model video sales "
-        "school emissions test visas? monitor display screen camera resolution"
+        "school emissions test visas? injections? shots? deficiency monitor display screen camera resolution"
     ),
 )
 
@@ -139,28 +140,36 @@ def _after_number(match: re.Match[str]) -> str | None:
 RULES: tuple[Rule, ...] = (
     # An airline and no letter, and what follows is no time of day.
     rule(NumberKind.ALNUM, rf"delta(?= {ITEM})", _as_said, before=_FLIGHT),
-    rule(NumberKind.DIGITS, rf"{ITEM}(?: {ITEM})*", _digits, before=rf"{_FLIGHT} {_AIRLINE}"),
+    rule(NumberKind.DIGITS, rf"{ITEM}{repeated(ITEM)}", _digits, before=rf"{_FLIGHT} {_AIRLINE}"),
     rule(NumberKind.ALNUM, rf"(?P<amount>{HUNDREDS}) k(?! [b-hj-z]{END})", _thousands),
     rule(NumberKind.ALNUM, _CODE, _after_number, before=rf"{_CALLED}(?: {_LINK}){{0,2}}"),
     rule(
         NumberKind.ALNUM,
-        rf"(?:{SMALL}(?: (?:hundred{END}|(?:oh|o) {ONE}))?|{DIGIT}(?: {DIGIT})*) {_LETTER}(?! [ap]m?{END})",
+        rf"(?:{SMALL}(?: (?:hundred{END}|(?:oh|o) {ONE}))?|{DIGIT}{repeated(DIGIT)}) {_LETTER}(?! [ap]m?{END})",
         _code,
         before=_PLACE,
     ),
-    rule(NumberKind.ALNUM, rf"{_LETTER} (?:{ITEM})(?: {ITEM})*", _code, before=_PLACE),
+    rule(NumberKind.ALNUM, rf"{_LETTER} (?:{ITEM}){repeated(ITEM)}", _code, before=_PLACE),
+    # What comes after is a dose.
+    rule(NumberKind.ALNUM, rf"{_LETTER} (?:{ONE}|twelve)", _code, before="vitamin"),
+    rule(NumberKind.ALNUM, "a one c", _product),
     rule(
         NumberKind.ALNUM,
-        rf"(?:{_SURE_LETTER} )+(?:(?:dash|hyphen) )?{DIGIT}(?: {DIGIT}){{2,}}(?: {_SURE_LETTER})*",
+        rf"{_SURE_LETTER}{repeated(_SURE_LETTER)} (?:(?:dash|hyphen) )?{DIGIT}{repeated(DIGIT, 2)}"
+        rf"{repeated(_SURE_LETTER)}",
         _code,
     ),
     rule(
         NumberKind.ALNUM,
-        rf"(?:{_LETTER} ){{2,}}(?:(?:dash|hyphen) )?{DIGIT}(?: {DIGIT}){{2,}}(?: {_SURE_LETTER})*",
+        rf"{_LETTER}{repeated(_LETTER, 1)} (?:(?:dash|hyphen) )?{DIGIT}{repeated(DIGIT, 2)}{repeated(_SURE_LETTER)}",
         _code,
     ),
-    rule(NumberKind.ALNUM, rf"{DIGIT}(?: {DIGIT}){{2,}}(?: {_SURE_LETTER})+(?: {DIGIT})*", _code),
-    rule(NumberKind.ALNUM, rf"{DIGIT}(?: {_SURE_LETTER}){{2,}}(?: {DIGIT}){{2,}}", _code),
+    rule(
+        NumberKind.ALNUM,
+        rf"{DIGIT}{repeated(DIGIT, 2)}{repeated(_SURE_LETTER, 1)}{repeated(DIGIT)}",
+        _code,
+    ),
+    rule(NumberKind.ALNUM, rf"{DIGIT}{repeated(_SURE_LETTER, 2)}{repeated(DIGIT, 2)}", _code),
     rule(
         NumberKind.ALNUM,
         rf"{_PRODUCTS}(?= {_PRODUCT_NOUN})",
@@ -168,7 +177,7 @@ RULES: tuple[Rule, ...] = (
     ),
     rule(
         NumberKind.ALNUM,
-        rf"q (?P<number>{any_of(['one', 'two', 'three', 'four'])})(?:{ENDS_HERE}|(?= {YEAR}))",
+        rf"q (?P<number>{any_of(words('one two three four'))})(?:{ENDS_HERE}|(?= (?:{YEAR}|{TWO_DIGITS}){ENDS_HERE}))",
         _quarter,
     ),
     rule(NumberKind.ALNUM, rf"{TWO_DIGITS} {TWO_DIGITS}(?= forms?{END})", _digits),

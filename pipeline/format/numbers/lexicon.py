@@ -85,9 +85,21 @@ _THOUSANDS = rf"(?:(?:{_A}|{SMALL}) hundred{END}(?:(?: and)? {SMALL})?|{SMALL}|{
 _SCALED = rf"{_THOUSANDS} {SCALE}"
 CARDINAL = rf"(?:{_SCALED}(?:(?: and)? {_SCALED})*(?:(?: and)? {HUNDREDS}{_ALONE})?|{HUNDREDS}|zero{END})"
 
-ITEM = rf"(?:(?:double|triple) {DIGIT}|{SMALL} (?:hundred|thousand){END}|{TWO_DIGITS}|{DIGIT})"
-"""What is said in one go of a number that is read digit by digit: `five`, `double oh`, `forty two`, `eight hundred`."""
-DIGITS = rf"{ITEM}(?: {ITEM})+"
+ITEM = rf"(?>(?:double|triple) {DIGIT}|{SMALL} (?:hundred|thousand){END}|{TWO_DIGITS}|{DIGIT})"
+"""What is said in one go of a number that is read digit by digit: `five`, `double oh`, `forty two`, `eight hundred`.
+
+Atomic: `forty two` is never tried as `forty` and `two` as well, of which a list of such would have 2^n ways.
+"""
+_MOST = 40
+"""No number has more. Without an end each rule would read a long list to its last word from each of its words."""
+
+
+def repeated(pattern: str, least: int = 0) -> str:
+    """So many times or more what a number goes on with, each after a space."""
+    return f"(?: {pattern}){{{least},{_MOST}}}"
+
+
+DIGITS = f"{ITEM}{repeated(ITEM, 1)}"
 ENDS_HERE = rf"(?! {ITEM})"
 """No further digits follow."""
 

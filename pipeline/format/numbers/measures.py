@@ -14,6 +14,7 @@ from pipeline.format.numbers.lexicon import (
     TWO_DIGITS,
     any_of,
     digits_of,
+    repeated,
     value_of,
     words,
 )
@@ -73,7 +74,7 @@ _NO_POINT = (
 _NO_OTHER_UNIT = rf"{END}(?! (?:dollars|percent|hundred|thousand|people){END})"
 _DENOMINATORS = any_of(f"{word}s" for word, value in ORDINAL_VALUES.items() if value > 7)  # noqa: PLR2004  # two thirds stays in words
 _OVER = rf"(?P<high>{HUNDREDS}|{ONE} {TWO_DIGITS})"
-_SIGN = r"(?:(?P<sign>minus|negative) )?"
+_SIGN = r"(?:(?<!plus or )(?P<sign>minus|negative) )?"
 _INCHES = rf"(?:{TEEN}|{ONE})"
 
 
@@ -140,7 +141,7 @@ def _over(match: re.Match[str]) -> str:
 
 
 _SPLITTABLE = any_of(words("seconds? miles? inch(?:es)? meters? gallons? ounces? points? million billion of"))
-_NUMBER_GROUP = rf"(?:{HUNDREDS}(?! {ITEM})|{ITEM}(?: {ITEM})*)"
+_NUMBER_GROUP = rf"(?:{HUNDREDS}(?! {ITEM})|{ITEM}{repeated(ITEM)})"
 
 RULES: tuple[Rule, ...] = (
     rule(
@@ -154,7 +155,7 @@ RULES: tuple[Rule, ...] = (
         _percents,
         before="between",
     ),
-    rule(NumberKind.PERCENT, rf"{_SIGN}(?P<amount>(?!a ){QUANTITY}) (?:percent|per cent)", _percent),
+    rule(NumberKind.PERCENT, rf"{_SIGN}(?P<amount>(?!a \w+ per){QUANTITY}) (?:percent|per cent)", _percent),
     rule(NumberKind.MEASURE, rf"{_SIGN}(?P<amount>{QUANTITY}) (?P<unit>{_UNIT})", _measure),
     rule(NumberKind.MEASURE, rf"(?P<low>{QUANTITY}) (?P<to>to|or) (?P<high>{QUANTITY}) (?P<unit>{_UNIT})", _measures),
     rule(NumberKind.MEASURE, rf"(?P<hundreds>{ONE}) (?P<rest>{TWO_DIGITS}) (?P<unit>{_UNIT})", _short_measure),
@@ -169,13 +170,13 @@ NUMBERS: tuple[Rule, ...] = (
     rule(NumberKind.MEASURE, rf"{_OVER} over (?P<low>{TWO_DIGITS})", _over),
     rule(NumberKind.DECIMAL, rf"{_NUMBER_GROUP}(?: (?:dot|point) {_NUMBER_GROUP}){{2,}}", _dotted),
     rule(NumberKind.DECIMAL, rf"{_NUMBER_GROUP} dot {_NUMBER_GROUP}", _dotted),
-    rule(NumberKind.DECIMAL, rf"{ONE} (?:(?:oh|o) {ONE}|{TWO_DIGITS}) point(?: {ITEM})+", _dotted),
+    rule(NumberKind.DECIMAL, rf"{ONE} (?:(?:oh|o) {ONE}|{TWO_DIGITS}) point{repeated(ITEM, 1)}", _dotted),
     rule(
         NumberKind.DECIMAL,
-        rf"{_SIGN}(?P<amount>(?:{CARDINAL}|oh|o) point(?: {ITEM})+(?: {SCALE})?)",
+        rf"{_SIGN}(?P<amount>(?:{CARDINAL}|oh|o) point{repeated(ITEM, 1)}(?: {SCALE})?)",
         _decimal,
     ),
-    rule(NumberKind.DECIMAL, rf"{_SIGN}{_NO_POINT}(?P<amount>point {DIGIT}(?: {DIGIT})+)", _decimal),
+    rule(NumberKind.DECIMAL, rf"{_SIGN}{_NO_POINT}(?P<amount>point {DIGIT}{repeated(DIGIT, 1)})", _decimal),
     rule(NumberKind.DECIMAL, rf"{_SIGN}{_NO_POINT}(?P<amount>point {DIGIT})(?=$|\n| {_SPLITTABLE})", _decimal),
     rule(NumberKind.FRACTION, rf"(?P<amount>{MIXED}(?: {SCALE})?)", _mixed),
     rule(NumberKind.FRACTION, rf"(?P<above>{ONE}|{TEEN}) (?P<below>{_DENOMINATORS})", _fraction),

@@ -2,6 +2,7 @@
 
 import re
 
+from pipeline.format.numbers.digits import cue_before
 from pipeline.format.numbers.lexicon import (
     END,
     ENDS_HERE,
@@ -15,7 +16,7 @@ from pipeline.format.numbers.lexicon import (
     words,
 )
 from pipeline.format.numbers.quantities import QUANTITY, is_small, takes_away, written_quantity, written_range
-from pipeline.format.numbers.rule import NumberKind, Rule, rule
+from pipeline.format.numbers.rule import CONTEXT_CHARACTERS, NumberKind, Rule, rule
 
 _SYMBOLS = {
     "dollar": "$",
@@ -36,13 +37,13 @@ _POUNDS_PAID = any_of(
 )
 _PRICE_BEFORE = any_of(
     words(
-        "costs? pay paid paying price priced premium total fee charged? charges bill balance payment rent "
-        "owed? refund subtotal deductible copay billed shipping postage"
+        "costs? pay paid paying price priced premium total fee charged? charges bill balance payment "
+        "owed? refund subtotal deductible copay billed shipping postage amount charge instead"
     ),
 )
 _LINKS = any_of(
     [
-        *words("is was of at for about around only just me us you them a the it to now due like"),
+        *words("is was of at for about around only just me us you them a the it to now due like twice"),
         "comes to",
         "came to",
         "will be",
@@ -54,9 +55,15 @@ _LINKS = any_of(
 _PERIOD = any_of(words("month week year day hour night person piece gallon minute pound"))
 _PRICE_AFTER = rf"(?= (?:(?:a|an|per|each|every) {_PERIOD}|plus tax|plus shipping|each){END})"
 _CENTS = rf"(?P<cents>{TWO_DIGITS}|(?:oh|o|zero) {ONE})"
-_PRICE = rf"(?P<whole>{ONE} (?:{TWO_DIGITS}|(?:oh|o) {ONE})|{HUNDREDS}) {_CENTS}{ENDS_HERE}"
+# "three hundred fifty" are no cents, unless they are said so: "three hundred oh five".
+_WHOLE = rf"(?:{ONE} (?:{TWO_DIGITS}|(?:oh|o) {ONE})|{HUNDREDS}(?:(?<!hundred)|(?= (?:oh|o|zero) )))"
+_PRICE = rf"(?P<whole>{_WHOLE}) {_CENTS}{ENDS_HERE}"
 _PLAIN_PRICE = rf"(?:{ONE} {TWO_DIGITS}|{SMALL}) {TWO_DIGITS}"
-_CHARM_PRICE = rf"(?P<whole>{ONE} {TWO_DIGITS}) (?P<cents>ninety (?:five|nine)){ENDS_HERE}"
+# Not of a year, nor the form 1099.
+_CHARM_PRICE = (
+    rf"(?P<whole>{ONE} {TWO_DIGITS}|(?!nineteen|ten ){TWO_DIGITS}) (?P<cents>ninety (?:five|nine)){ENDS_HERE}"
+)
+_NO_PRICE = re.compile(rf"(?:{any_of(words('ending ends digits number numbers code four'))}(?: (?:in|is|are|with))?) $")
 
 
 _CHARM_CENTS = "ninety (?:five|nine)"
@@ -106,6 +113,12 @@ def _dollars(spoken: str) -> int:
 
 def _price(match: re.Match[str]) -> str:
     return f"${grouped(_dollars(match['whole']))}.{value_of(match['cents']):02}"
+
+
+def _charm_price(match: re.Match[str]) -> str | None:
+    before = match.string[max(0, match.start() - CONTEXT_CHARACTERS) : match.start()]
+    is_read_out = cue_before(match.string, match.start()) or _NO_PRICE.search(before)
+    return None if is_read_out else _price(match)
 
 
 def _prices(match: re.Match[str]) -> str:
@@ -167,6 +180,6 @@ PRICES: tuple[Rule, ...] = (
         before=rf"{_PRICE_BEFORE}(?: {_LINKS}){{0,3}}(?: {_PLAIN_PRICE} (?:and|or|plus))?",
     ),
     rule(NumberKind.MONEY, rf"{_PRICE}{_PRICE_AFTER}", _price),
-    rule(NumberKind.MONEY, _CHARM_PRICE, _price),
+    rule(NumberKind.MONEY, _CHARM_PRICE, _charm_price),
     rule(NumberKind.MONEY, rf"(?:a|one) (?:buck|dollar)(?: and)? (?P<cents>{TWO_DIGITS})(?: cents)?{ENDS_HERE}", _buck),
 )

@@ -15,6 +15,7 @@ from pipeline.format.numbers.lexicon import (
     digits_of,
     encoded,
     grouped,
+    repeated,
     value_of,
 )
 
@@ -32,7 +33,7 @@ _PARTS = {
 _COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "five": 5, "seven": 7}
 PART = rf"(?:{'|'.join(_COUNTS)}) (?:{'|'.join(_PARTS)}){END}"
 """A part of one: `a half`, `three quarters`."""
-DECIMAL = rf"(?:(?:{CARDINAL}|{DIGIT}) )?point(?: {ITEM})+"
+DECIMAL = rf"(?:(?:{CARDINAL}|{DIGIT}) )?point{repeated(ITEM, 1)}"
 MIXED = rf"{CARDINAL} and {PART}"
 QUANTITY = rf"(?:{DECIMAL}|{MIXED}|{CARDINAL})(?: {SCALE})?"
 """A number that may stand before a unit; zero has to be said as `zero`."""
@@ -43,7 +44,7 @@ _MIXED = re.compile(
         rf"(?: (?P<scale>{SCALE}))?"
     )
 )
-_POINT = re.compile(rf"(?:(?P<whole>.+) )?point(?P<digits>(?: {ITEM})+)(?: (?P<scale>{SCALE}))?")
+_POINT = re.compile(rf"(?:(?P<whole>.+) )?point(?P<digits>{repeated(ITEM, 1)})(?: (?P<scale>{SCALE}))?")
 _ROUND_SCALES = ("million", "billion", "trillion")
 _ROUND = re.compile(rf"(?P<whole>.+) (?P<scale>{'|'.join(_ROUND_SCALES)})")
 

@@ -14,7 +14,7 @@ _CLOCK_12 = rf"(?P<hour>{_HOUR_12}) (?P<minute>{_MINUTE}){ENDS_HERE}"
 _HALF = rf"(?P<half>[ap])\.?\s?m\.?{END}"
 _O_CLOCK = "(?:o'clock|o clock|oclock)"
 _NOT_A_SUM = (
-    rf"(?! (?:percent|dollars|bucks|people|point|hundred|thousand|million|pounds|miles|degrees|a month|each"
+    rf"(?! (?:percent|dollars?|bucks|people|point|hundred|thousand|million|pounds|miles|degrees|a month|each"
     rf"|volts?|watts?|amps?|square|inch|inches|feet|foot){END})"
 )
 _NO_DURATION = rf"(?! (?:years?|months?|weeks?|days?|hours?|minutes?|seconds?|times){END})"
@@ -29,6 +29,7 @@ _WHEN = any_of(
         _ZONE,
     ],
 )
+_OF_THE_DAY = "(?= in the (?:morning|afternoon|evening))"
 _AT = any_of(words("at by until till before after since around about past"))
 _QUARTER = any_of(["fifteen", "thirty", "forty five"])
 _SAY = any_of(["it is", "it's", "it's now", "let's say", "how about", "what about", "make it", "let's do"])
@@ -67,7 +68,7 @@ def _from_the_hour(match: re.Match[str]) -> str | None:
 
 
 def _hours(match: re.Match[str]) -> str:
-    return f"{value_of(match['first'])} {match['to']} {value_of(match['hour'])} {match['half']}.m."
+    return f"{_two_hours(match)} {match['half']}.m."
 
 
 def _range(match: re.Match[str]) -> str:
@@ -82,8 +83,12 @@ def _hour(match: re.Match[str]) -> str:
     return str(value_of(match["hour"]))
 
 
+def _two_hours(match: re.Match[str]) -> str:
+    return f"{value_of(match['first'])} {match['to']} {value_of(match['hour'])}"
+
+
 def _hours_o_clock(match: re.Match[str]) -> str:
-    return f"{value_of(match['first'])} {match['to']} {value_of(match['hour'])} o'clock"
+    return f"{_two_hours(match)} o'clock"
 
 
 def _o_clock(match: re.Match[str]) -> str:
@@ -116,7 +121,10 @@ RULES: tuple[Rule, ...] = (
 
 CLOCKS: tuple[Rule, ...] = (
     rule(NumberKind.TIME, rf"{_CLOCK_12}(?= {_WHEN})", _time),
-    rule(NumberKind.TIME, rf"(?P<hour>{_HOUR_12})(?= in the (?:morning|afternoon|evening))", _hour),
+    rule(
+        NumberKind.TIME, rf"(?P<first>{_HOUR_12}) (?P<to>and|to|or|until) (?P<hour>{_HOUR_12}){_OF_THE_DAY}", _two_hours
+    ),
+    rule(NumberKind.TIME, rf"(?P<hour>{_HOUR_12}){_OF_THE_DAY}", _hour),
     rule(NumberKind.TIME, rf"{_CLOCK}{_NOT_A_SUM}", _time, before=_EXACT_AT),
     rule(NumberKind.TIME, rf"{_CLOCK_12}{_NOT_A_SUM}{_NO_DURATION}", _time, before=rf"{_AT}|{_SAY}"),
 )
@@ -129,5 +137,10 @@ LIKELY_CLOCKS: tuple[Rule, ...] = (
         rf"{ENDS_HERE}{_NOT_A_SUM}{_NO_DURATION}",
         _two_times,
     ),
-    rule(NumberKind.TIME, rf"(?P<hour>{_HOUR_12}) (?P<minute>{_QUARTER}){ENDS_HERE}{_NOT_A_SUM}{_NO_DURATION}", _time),
+    # "L D L one thirty" is none.
+    rule(
+        NumberKind.TIME,
+        rf"(?<! [b-z] )(?P<hour>{_HOUR_12}) (?P<minute>{_QUARTER}){ENDS_HERE}{_NOT_A_SUM}{_NO_DURATION}",
+        _time,
+    ),
 )

@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.format.numbers.lexicon import END, EXPLAINED, ITEM, any_of, digits_of, with_letter_o, words
+from pipeline.format.numbers.lexicon import END, EXPLAINED, ITEM, any_of, digits_of, repeated, with_letter_o, words
 from pipeline.format.numbers.rule import NumberKind, Rule, rule
 
 _STOP = any_of(
@@ -21,8 +21,8 @@ _NOT_LOCAL = any_of(
 )
 _CHARACTER = rf"(?:{EXPLAINED}|{ITEM}|[a-z]{END})"
 _PLAIN = rf"(?!{_STOP})[a-z0-9]{{2,}}(?:'s)?"
-_WORD = rf"{_PLAIN}(?: {ITEM})*"
-_SPELLED = rf"{_CHARACTER}(?: {_CHARACTER})+(?: {_PLAIN})?"
+_WORD = rf"{_PLAIN}{repeated(ITEM)}"
+_SPELLED = rf"{_CHARACTER}{repeated(_CHARACTER, 1)}(?: {_PLAIN})?"
 # A letter before a word is an initial, unless it is a word itself.
 _INITIAL = rf"(?:{EXPLAINED}|[b-hj-z]) {_WORD}"
 _UNIT = rf"(?:{_WORD}|{_SPELLED}|{_INITIAL}|{_CHARACTER})"
@@ -38,10 +38,10 @@ _TLD = any_of(
         "e d u",
     ],
 )
-_LABEL = rf"(?:{_CHARACTER}(?: {_CHARACTER})*(?: {_PLAIN})?|{_PLAIN}(?: {_PLAIN}){{0,2}}(?: {ITEM})*)"
+_LABEL = rf"(?:{_CHARACTER}{repeated(_CHARACTER)}(?: {_PLAIN})?|{_PLAIN}(?: {_PLAIN}){{0,2}}{repeated(ITEM)})"
 _LABELS = rf"{_LABEL}(?: (?:dot|dash|hyphen) {_LABEL})*? dot {_TLD}"
 # Without a scheme or a name before it only the last word is sure to be a part: "it is on amazon dot com".
-_HOST = rf"(?:{_CHARACTER}(?: {_CHARACTER})*(?: {_PLAIN})?|{_WORD})(?: (?:dot|dash|hyphen) {_UNIT})*? dot {_TLD}"
+_HOST = rf"(?:{_CHARACTER}{repeated(_CHARACTER)}(?: {_PLAIN})?|{_WORD})(?: (?:dot|dash|hyphen) {_UNIT})*? dot {_TLD}"
 _PATH = rf"(?: (?:forward )?slash {_UNIT}(?: (?:dash|hyphen|underscore|dot) {_UNIT})*)*"
 _SCHEME = r"(?:h t t p(?: s)?|https?) colon (?:forward )?slash (?:forward )?slash"
 _WWW = r"(?:w w w|www|triple w|dub dub dub) dot"

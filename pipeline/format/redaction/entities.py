@@ -10,7 +10,7 @@ from pipeline.format.numbers import MONTHS, NumberKind, find_numbers
 from pipeline.format.numbers.lexicon import VALUES
 from pipeline.format.numbers.ordinals import ORDINAL_VALUES
 from pipeline.format.redaction.names import names_in
-from pipeline.format.redaction.runs import DigitRun, Said, digit_runs
+from pipeline.format.redaction.runs import HESITATIONS, DigitRun, Said, digit_runs
 from pipeline.options import ENTITIES, Entity
 
 
@@ -35,7 +35,10 @@ _CODE_DIGITS = frozenset({3, 4})
 _CUES = (
     (
         Entity.SECURITY_CODE,
-        r"security code|cvv|cvc|c v [vc]|code on the back|(?:three|3|four|4) digits? (?:code|on the)|pin",
+        (
+            r"security code|cvv|cvc|c v [vc]|code on the (?:back|front)|(?:\w+-)?digits? (?:security )?code"
+            r"|(?:\w+-)?digits? (?:number )?on (?:the|its) (?:back|front)|pin|passcode"
+        ),
     ),
     (
         Entity.SSN,
@@ -53,7 +56,7 @@ _OTHERS = (
 )
 _NAMED = (
     r"(?:order|case|model|part|product|patient|item|batch|lot|quote|request|transaction|package|parcel|delivery"
-    r"|purchase|employee|student|customer|tax|meter)"
+    r"|purchase|employee|student|customer|meter)"
 )
 """These explain a number that is called theirs, `part number`, or follows at once; they are said of much else."""
 _LINKS = r"(?:is|was|it|it's|its|that's|of|says|number|numbers|here|sure|yes|yeah|okay|uh|um|so|the|my|and|would|be|id)"
@@ -61,6 +64,8 @@ _EXPLAINED = rf"\b(?:{_OTHERS}|{_NAMED} (?:number|numbers|no|code|i ?d|reference
 _OTHER_CUE = re.compile(rf"{_EXPLAINED}|(?<!in )(?<!that )\b{_NAMED}(?: {_LINKS})*$")
 _OTHER_REACH = 12
 """What is asked for and no secret explains a number that soon follows, if it is named as such or just before."""
+_CODE_REACH = 16
+"""How far back a security code may be asked for, its card being named since: `the code on the back of your card`."""
 _ANSWER_DIGITS = 5
 _NEAR_CUE = 8
 _SSN_SAID = range(7, 19)
@@ -96,7 +101,7 @@ _DATE_LINKS = frozenset({"of", "the", "and", "uh", "um"})
 _WRITTEN_DATE = re.compile(
     r"\d{1,2}(?:st|nd|rd|th)?|\d{4}|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|(?:[a-z]+ )?\d{1,2}(?:, \d{4})?"
 )
-_BIRTH_REACH = 14
+_BIRTH_REACH = 24
 _BREAK = "|"
 """Stands for a word of a date of birth, over which no other number goes on."""
 
@@ -130,6 +135,8 @@ def _entity_of(run: DigitRun, words: Sequence[Said], wanted: Collection[Entity])
     cue = _cue_before(words, run.indices[0])
     if _holds_card(run.digits):
         return Entity.CARD
+    if count in _CODE_DIGITS and cue in {Entity.CARD, Entity.ACCOUNT} and _asks_for_code(words, run.indices[0]):
+        return Entity.SECURITY_CODE
     if cue is not None and count in _ASKED_FOR[cue]:
         return cue
     is_explained = cue is None and _is_explained(words, run.indices[0])
@@ -140,6 +147,12 @@ def _entity_of(run: DigitRun, words: Sequence[Said], wanted: Collection[Entity])
     if is_explained or run.is_quantity:
         return None
     return _by_length(count, _cue_before(words, run.indices[0], _NEAR_CUE), cue)
+
+
+def _asks_for_code(words: Sequence[Said], start: int) -> bool:
+    # Other digits have answered since, if there are any.
+    context = _context(words, start, _CODE_REACH, min(_CODE_DIGITS))
+    return any(match.lastgroup == Entity.SECURITY_CODE for match in _CUE.finditer(context))
 
 
 def _holds_card(digits: str) -> bool:
@@ -299,9 +312,10 @@ def _is_date(text: str) -> bool:
 
 def _emails(words: Sequence[Said]) -> Iterator[SensitiveSpan]:
     for channel in dict.fromkeys(word.channel for word in words):
-        indices = [index for index, word in enumerate(words) if word.channel == channel]
+        own = [index for index, word in enumerate(words) if word.channel == channel]
+        indices = [index for index in own if words[index].plain not in HESITATIONS]
         for span in find_numbers([words[index].plain for index in indices]):
             if span.kind is NumberKind.EMAIL:
                 yield SensitiveSpan(Entity.EMAIL, tuple(indices[span.start : span.end]))
-        written = [index for index in indices if "@" in words[index].text]
+        written = [index for index in own if "@" in words[index].text]
         yield from (SensitiveSpan(Entity.EMAIL, (index,)) for index in written)

@@ -9,15 +9,20 @@ from pipeline.format.numbers.dates import YEAR
 from pipeline.format.numbers.lexicon import CARDINAL, VALUES, digits_of, encoded
 from pipeline.format.numbers.lexicon import words as listed
 
-FILLERS = frozenset(
-    listed(
-        "uh um er erm ah eh hm hmm mm mhm mm-hm mm-hmm uh-huh huh okay ok yes yeah yep yup right so and then next "
-        "dash hyphen space slash dot period comma sorry no wait i mean actually again let let's me see start over "
-        "hang hold on bear with go ahead got it all alright that's is like sure correction correct oops whoops wrong "
-        "scratch strike that was one's just a second sec moment thank thanks you please good great perfect follow "
-        "followed by for to"
+HESITATIONS = frozenset(listed("uh um er erm ah eh hm hmm mm mhm mm-hm mm-hmm uh-huh huh"))
+FILLERS = (
+    HESITATIONS
+    | frozenset(
+        listed(
+            "okay ok yes yeah yep yup right so and then next "
+            "dash hyphen space slash dot period comma sorry no wait i mean actually again let let's me see start over "
+            "hang hold on bear with go ahead got it all alright that's is like sure correction correct oops whoops "
+            "wrong scratch strike that was one's just a second sec moment thank thanks you please good great perfect "
+            "follow followed by for to"
+        )
     )
-) | {""}
+    | {""}
+)
 """Words that may stand between the digits of one number: hesitation, what people say who start over or who listen, what
 sounds like a digit (`for`, `to`), and marks that stand alone."""
 MOST_FILLERS = 8

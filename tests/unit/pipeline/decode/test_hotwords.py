@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from pipeline.decode import CtcDecoder
 from pipeline.decode.hotwords import Hotwords, PhraseScores
-from pipeline.options import DecodeOptions, Hotword
+from pipeline.options import HOTWORD_WEIGHT, DecodeOptions, Hotword
 from pipeline.values import Word
 from tests.unit.pipeline.decode.ctc_emissions import CHARACTERS, emissions_of, path_of
 
@@ -104,3 +105,21 @@ def test_a_hotword_is_written_with_its_capitals_where_the_model_writes_none() ->
     spelled = spelling.spelled(words("my", "iphone", "in", "new", "york", "acme"))
     assert [word.text for word in spelled] == ["my", "iPhone", "in", "New", "York", "acme"]
     assert [word.start_s for word in spelled] == [float(at) for at in range(6)]
+
+
+def test_the_beginning_of_a_phrase_is_worth_nothing_where_the_text_ends() -> None:
+    scores = PhraseScores({"acme corp": 6.0, "saint marys hospital": 6.0})
+    assert (scores.score("my acme"), scores.whole("my acme")) == (6.0, 0.0)
+    assert scores.whole("my acme corp") == scores.score("my acme corp") == 12.0
+    emissions = emissions_of(CHARACTERS, path_of(CHARACTERS, "my acne"), 0.95)
+    n, m = CHARACTERS.texts.index("n"), CHARACTERS.texts.index("m")
+    emissions.log_probs[-4:-2, n], emissions.log_probs[-4:-2, m] = np.log(0.88), np.log(0.1)
+    segment = CtcDecoder(CHARACTERS, DecodeOptions(hotwords=("Acme Corp",))).decode(emissions)
+    assert [word.text for word in segment.words] == ["my", "acne"]
+
+
+def test_what_a_job_expects_goes_before_what_its_tenant_does() -> None:
+    own, tenants = "Zyrtec", Hotword(text="Zirtek", sounds_like=("zyrtec",), weight=0.0)
+    hotwords = Hotwords(DecodeOptions(hotwords=(own, tenants)), caseless=True)
+    assert hotwords.weights["zyrtec"] == HOTWORD_WEIGHT
+    assert [word.text for word in hotwords.spelled([Word("zyrtec", 0, 1, 0.9)])] == ["Zyrtec"]

@@ -1,6 +1,7 @@
 """Inverse text normalisation against an independent reader of numbers, over all values or many of them at random."""
 
 import re
+from itertools import pairwise
 from time import perf_counter
 
 import pytest
@@ -168,3 +169,15 @@ def test_a_sentence_takes_less_than_a_millisecond() -> None:
         find_numbers(sentence)
     # Ten times the budget, as the machines that run the tests are busy; the bench says how fast it is.
     assert (perf_counter() - started) / 50 < 0.01
+
+
+@pytest.mark.parametrize(
+    "said", ["twenty one", "one hundred twenty one", "five thirty", "twenty twenty one", "double five"]
+)
+def test_a_long_list_of_numbers_is_read_to_its_end(said: str) -> None:
+    """Which words make a number is decided once: were each way tried, 60 of them would take longer than we live."""
+    words = f"they were {' '.join([said] * 60)} and that is all".split()
+    found = find_numbers(words)
+    assert found
+    assert all(earlier.end <= later.start for earlier, later in pairwise(found))
+    assert found[-1].end == len(words) - 4
