@@ -57,7 +57,7 @@ _STREET_AHEAD = rf"(?!(?<={TENS}) {_UNIT_ORDINALS})(?= (?:(?:{_NAME}){{1,4}}{_ST
 _YEAR_NOW = (20, 25)
 _UNITS = any_of(words("year years month months minute minutes hour hours day days week weeks second seconds"))
 _VAGUE = rf"(?! (?:something|somethings|odd|fold|or so){END})"
-_MENU = rf"(?:press|dial|enter|say) {SMALL} (?:for|to) [^\\n]*"
+_MENU = rf"(?:press|dial|enter|say) {SMALL} (?:for|to) [^\n]*"
 """A menu that says `press` but once: `press one for sales two for support`."""
 _ADDRESS_BEFORE = any_of(["live at", "lives at", "address is", "address is at", "located at", "deliver to", "ship to"])
 
