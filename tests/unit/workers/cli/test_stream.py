@@ -130,7 +130,7 @@ def test_what_a_stream_leaves_out_is_not_shown(colleague: Client, monkeypatch: p
     for ran in (run("session", "show", session_id, *more) for more in ((), ("--follow",), ("--json",))):
         assert ran.exit_code == Exit.OK
         assert "[SSN]" in ran.stdout
-        assert "9999" not in ran.stdout
+        assert "219-09" not in ran.stdout  # a time may hold any other digits
 
 
 def test_a_piece_without_a_transcript_says_why(colleague: Client) -> None:
