@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelMismatch
+from pipeline.inference.encoder import FRAMES_A_POSITION, MARGIN_FRAMES, PaddedEncoder, filled
 from pipeline.inference.memory import is_memory_error, memory_errors_named
 from pipeline.inference.model import ModelRuntime
 from pipeline.inference.timestamps import Reading
@@ -57,17 +58,23 @@ class WhisperEngine:
                 if is_memory_error(error):
                     raise
                 raise ModelMismatch(str(error)) from error
+            # Its products are of 8 bits; of other number formats, and of cards, CTranslate2 has its own.
+            is_8_bits = runtime.device == "cpu" and runtime.compute_type in {"default", "int8"}
+            self._encoder = PaddedEncoder.load(folder, runtime.threads) if is_8_bits else None
 
     @property
     def bands(self) -> int:
         """Mel bands that the weights want."""
         return int(self._model.n_mels)
 
-    def encode(self, windows: Sequence[NDArray[np.float32]]) -> Encoded:
-        """The encoder's output of full windows of one shape (frames, bands)."""
-        bands_first = np.ascontiguousarray(np.stack(windows).transpose(0, 2, 1))
+    def encode(self, windows: Sequence[NDArray[np.float32]], length: int) -> Encoded:
+        """The encoder's output of windows of `length` frames, filled up behind the frames (frames, bands) of each."""
+        if self._encoder is not None:
+            parts = [self._encoder.encode(frames, length) for frames in windows]
+            return [ctranslate2.StorageView.from_array(part) for part in parts]
+        bands_first = np.stack([filled(frames, length).T for frames in windows])
         parts = [bands_first] if self._encodes_together else [window[None] for window in bands_first]
-        return [self._model.encode(ctranslate2.StorageView.from_array(part)) for part in parts]
+        return [self._model.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(part))) for part in parts]
 
     def search(self, encoded: Encoded, count: int, options: InferenceOptions, search: Search) -> list[Reading]:
         """The readings of each of the `count` encoded windows, best first; many differ in timestamps only.
@@ -96,6 +103,8 @@ class WhisperEngine:
     ) -> list[Hypothesis]:
         """One hypothesis of each window, which has so many `frames` of sound, with the times of its tokens."""
         windows = zip(hypotheses, frames, strict=True)
+        if self._encoder is not None:
+            encoded = [_with_sound(part, count) for part, count in zip(encoded, frames, strict=True)]
         return [
             timed for part in encoded for timed in self._aligned(part, list(islice(windows, part.shape[0])), frame_s)
         ]
@@ -114,6 +123,16 @@ class WhisperEngine:
             _timed(hypothesis, alignment.alignments, alignment.text_token_probs, frame_s)
             for (hypothesis, _), alignment in zip(windows, alignments, strict=True)
         ]
+
+
+def _with_sound(encoded: ctranslate2.StorageView, frames: int) -> ctranslate2.StorageView:
+    """What the encoder made of so many frames and the padding that was computed with them.
+
+    No word is said in the rest, and alignment with it takes twice as long. Where times are off by more than 0.2 s from
+    those of forced alignment, they are so with it as well (1,700 words: 18 in 100 starts, 18 in 100 ends).
+    """
+    positions = np.asarray(encoded)[:, : (frames + MARGIN_FRAMES) // FRAMES_A_POSITION]
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(positions))
 
 
 def _together(encoded: Encoded) -> ctranslate2.StorageView:

@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 
 from pipeline.errors import ModelMismatch, ModelNotFound
 from pipeline.inference.alternatives import alternatives
+from pipeline.inference.encoder import MARGIN_FRAMES, SHORTEST_WINDOW_FRAMES
 from pipeline.inference.engine import Search, WhisperEngine
 from pipeline.inference.memory import memory_errors_named
 from pipeline.inference.model import ModelRuntime
@@ -33,14 +34,8 @@ _PLAIN = Search()
 _AGAINST_REPETITION = (Search(1.1, 5), Search(1.2, 3))
 # What is left of a segment is not read when it holds hardly more than the padding after its last word.
 _SHORTEST_REST_S = 0.5
-# As faster-whisper fills the window. With frames of true silence (-1.5) the model ends more often after the first
-# sentence of several, as if the rest had been silent.
-_FILLING = 0.0
-# The encoder's work grows faster than its window, and most of a window of 30 s around a short answer is filling. In
-# much shorter windows than these the model loops and invents words, without a second of silence it misses the end.
-_SHORTEST_WINDOW_S = 15.0
-_WINDOW_STEP_S = 5.0
-_SILENCE_S = 1.0
+# What a window costs grows with its length, and most of one of 30 s around a short answer is padding.
+_WINDOW_STEP_FRAMES = 500
 # No word lasts as long, and what lasts as long and is as loud as speech is no pause: where the alignment spreads a
 # token over more, the reading left speech out. Small models begin with the last sentence of several now and then.
 _LONGEST_TOKEN_S = 3.0
@@ -57,10 +52,6 @@ class Window:
     index: int
     start: int
     frames: NDArray[np.float32]
-
-    def filled(self, length: int) -> NDArray[np.float32]:
-        """The frames, followed by neutral ones up to `length`."""
-        return np.pad(self.frames, ((0, length - len(self.frames)), (0, 0)), constant_values=_FILLING)
 
     def before(self, frames: int | None) -> "Window":
         """The first `frames` of it, all of them if that is None."""
@@ -164,18 +155,17 @@ class Whisper:
         longest = self._front_end.window_frames
         if not self._has_short_windows:
             return longest
-        steps = math.ceil((self._duration_s(len(window.frames)) + _SILENCE_S) / _WINDOW_STEP_S)
-        filled_s = max(_SHORTEST_WINDOW_S, steps * _WINDOW_STEP_S)
-        return min(longest, self._frames(filled_s))
+        steps = math.ceil((len(window.frames) + MARGIN_FRAMES) / _WINDOW_STEP_FRAMES)
+        return min(longest, max(SHORTEST_WINDOW_FRAMES, steps * _WINDOW_STEP_FRAMES))
 
     def _read(self, windows: Sequence[Window], options: InferenceOptions) -> list[tuple[Passage, int | None]]:
         """The passage at the start of each of these alike windows, and the frames after which to read on, or None."""
-        filled = [window.filled(self._filled_frames(window)) for window in windows]
-        encoded = self._engine.encode(filled)
+        frames, length = [window.frames for window in windows], self._filled_frames(windows[0])
+        encoded = self._engine.encode(frames, length)
         readings = self._engine.search(encoded, len(windows), options, _PLAIN)
         for index, reading in enumerate(readings):
             if self._is_repetitive(reading):
-                readings[index] = self._less_repetitive(filled[index], reading, options)
+                readings[index] = self._less_repetitive(frames[index], length, reading, options)
         stops = [frames_read(reading.sequences[0], self._vocabulary) for reading in readings]
         # What is read on later is not aligned as well: the words before it would be stretched over it.
         sound = [len(window.before(stop).frames) for window, stop in zip(windows, stops, strict=True)]
@@ -197,9 +187,11 @@ class Whisper:
             for reading, stop in zip(readings, stops, strict=True)
         ]
 
-    def _less_repetitive(self, frames: NDArray[np.float32], reading: Reading, options: InferenceOptions) -> Reading:
+    def _less_repetitive(
+        self, frames: NDArray[np.float32], length: int, reading: Reading, options: InferenceOptions
+    ) -> Reading:
         """The first reading of `frames` that does not loop; `reading` itself if all do."""
-        encoded = self._engine.encode([frames])
+        encoded = self._engine.encode([frames], length)
         for search in _AGAINST_REPETITION:
             (retried,) = self._engine.search(encoded, 1, options, search)
             if not self._is_repetitive(retried):

@@ -1,0 +1,1 @@
+"""The networks with which Whisper's encoder runs in ONNX Runtime."""
