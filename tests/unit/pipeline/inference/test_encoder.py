@@ -97,7 +97,7 @@ def _weights() -> dict[str, Array]:
     chance = np.random.default_rng(5)
 
     def drawn(*shape: int) -> Array:
-        return (chance.standard_normal(shape) / np.sqrt(np.prod(shape[1:]) or 1)).astype(np.float32)
+        return np.asarray(chance.standard_normal(shape) / np.sqrt(np.prod(shape[1:])), np.float32)
 
     sizes = {"self_attention/linear_0": (3 * WIDTH, WIDTH), "self_attention/linear_1": (WIDTH, WIDTH)}
     sizes |= {"ffn/linear_0": (4 * WIDTH, WIDTH), "ffn/linear_1": (WIDTH, 4 * WIDTH)}
@@ -175,7 +175,14 @@ def test_variables_are_read_in_every_number_format(tmp_path: Path) -> None:
     brain = (np.array([0.5, -3.0], np.float32).view(np.uint32) >> 16).astype(np.uint16)
     path = tmp_path / "model.bin"
     path.write_bytes(
-        _file({"decoder/x": (4, half), "encoder/a": (4, half), "encoder/b": (5, brain), "encoder/n": (2, np.int16(6))})
+        _file(
+            {
+                "decoder/x": (4, half),
+                "encoder/a": (4, half),
+                "encoder/b": (5, brain),
+                "encoder/n": (2, np.array(6, np.int16)),
+            }
+        )
     )
     found = read_variables(path, "encoder/")
     assert set(found) == {"a", "b", "n"}

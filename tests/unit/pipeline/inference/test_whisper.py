@@ -45,7 +45,7 @@ def prompts() -> list[tuple[str, SpeechSegment]]:
         pytest.skip("the recordings of real speech are not here")
     lines = (SHARED_AUDIO / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
     clear = [line for line in map(json.loads, lines) if line["group"] == "asterisk" and 2 < line["duration_s"] < 6]
-    return [(line["text"], _segment(SHARED_AUDIO / line["audio"])) for line in clear[:4]]
+    return [(line["text"], _segment(SHARED_AUDIO / line["audio"])) for line in clear[:8]]
 
 
 def _segment(path: Path) -> SpeechSegment:
