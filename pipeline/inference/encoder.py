@@ -134,6 +134,8 @@ def filled(frames: Array, length: int) -> Array:
 def _session(name: str, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.inter_op_num_threads, options.intra_op_num_threads = 1, threads
+    # The arena would keep the memory of the longest window, and saves no time.
+    options.enable_cpu_mem_arena = False
     # Threads that wait for work by running take it from the other lanes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Products of unsigned and signed numbers overflow on processors without VNNI; this takes others there.

@@ -1,5 +1,6 @@
 """CTranslate2's Whisper as this project uses it: encode windows, search for readings, align texts."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +19,7 @@ from pipeline.options import USUAL_READINGS, InferenceOptions
 from pipeline.spec import AttentionVocabulary
 from pipeline.values import Hypothesis
 
+_PROCESSOR = Path("/proc/cpuinfo")
 _COMPUTE_TYPE = {"cpu": "int8", "cuda": "float16"}
 _MEDIAN_FILTER_WIDTH = 7
 # CTranslate2 adds the model's own list of non-speech tokens for this one.
@@ -37,6 +39,16 @@ class Search:
     no_repeat_ngram_size: int = 0
 
 
+def _allow_avx512() -> None:
+    """Let CTranslate2 use AVX-512 on processors that have it for 16-bit numbers too, Intel's since 2023.
+
+    It never does unless the environment names it, since older ones slowed down for it; on these a search takes a
+    quarter less. Those of AMD are as fast without.
+    """
+    if _PROCESSOR.exists() and "avx512_fp16" in _PROCESSOR.read_text().split():
+        os.putenv("CT2_FORCE_CPU_ISA", "AVX512")
+
+
 class WhisperEngine:
     """The weights of a Whisper model, loaded; all sizes and languages."""
 
@@ -44,6 +56,7 @@ class WhisperEngine:
         self._vocabulary = vocabulary
         self._encodes_together = runtime.device != "cpu"
         default = runtime.compute_type == "default"
+        _allow_avx512()
         with memory_errors_named():
             try:
                 self._model = ctranslate2.models.Whisper(
