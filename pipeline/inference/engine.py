@@ -49,6 +49,10 @@ def _allow_avx512() -> None:
         os.putenv("CT2_FORCE_CPU_ISA", "AVX512")
 
 
+# CTranslate2 looks once in a process, when it is first used: sums differ in their last bit with what it finds.
+_allow_avx512()
+
+
 class WhisperEngine:
     """The weights of a Whisper model, loaded; all sizes and languages."""
 
@@ -56,7 +60,6 @@ class WhisperEngine:
         self._vocabulary = vocabulary
         self._encodes_together = runtime.device != "cpu"
         default = runtime.compute_type == "default"
-        _allow_avx512()
         with memory_errors_named():
             try:
                 self._model = ctranslate2.models.Whisper(
