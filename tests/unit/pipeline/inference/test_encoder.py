@@ -1,6 +1,8 @@
 """Whisper's encoder in ONNX Runtime beside CTranslate2's, and beside itself with all of the padding computed."""
 
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -90,6 +92,31 @@ def test_a_recording_is_encoded_alike_whatever_came_before(
     for length in others:
         encoder.encode(np.resize(speech, (length, 80)), 1500)
     np.testing.assert_array_equal(encoder.encode(speech, 1500), first)
+
+
+OUT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from pipeline.errors import OutOfMemory
+from pipeline.inference.encoder import PaddedEncoder
+from pipeline.inference.memory import memory_errors_named
+encoder = PaddedEncoder.load(Path(sys.argv[1]), 1)
+many = np.zeros((1, 100_000, 384), np.float32)
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 100_000_000,) * 2)
+try:
+    with memory_errors_named():
+        encoder._through(many, encoder._nothing)
+except OutOfMemory:
+    print("named")
+"""
+
+
+def test_memory_that_runs_out_is_named_as_that_of_other_libraries(default_folder: Path) -> None:
+    command = [sys.executable, "-c", OUT_OF_MEMORY, str(default_folder)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.stdout.strip() == "named", ran.stderr
 
 
 def _weights() -> dict[str, Array]:
