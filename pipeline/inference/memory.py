@@ -6,14 +6,7 @@ from contextlib import contextmanager
 from pipeline.errors import DeviceLost, OutOfMemory
 
 # PyTorch and CTranslate2 raise RuntimeError for this and for much else; only the text tells them apart.
-_SIGNS = (
-    "out of memory",
-    "can't allocate memory",
-    "not enough memory",
-    "bad_alloc",
-    "alloc_failed",
-    "failed to allocate memory",
-)
+_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc", "alloc_failed")
 # After any of these no call on the card succeeds any more in this process.
 _SIGNS_OF_LOSS = ("cuda error", "cuda failed", "cublas_status", "cudnn_status", "acceleratorerror")
 
