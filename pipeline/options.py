@@ -132,10 +132,20 @@ USUAL_READINGS = 3
 """Of each stretch that an attention model is to find, of those of its beam."""
 
 
+USUAL_BEAM = 5
+"""Hypotheses that are followed at a time, unless fewer find as much; language models and hotwords choose from them."""
+
+
 class InferenceOptions(Options):
     """How the acoustic model is run; beam settings matter to attention models only."""
 
-    beam_size: int = Field(5, ge=1, le=20)
+    beam_size: int | None = Field(
+        None,
+        ge=1,
+        le=20,
+        description="Hypotheses that are followed at a time; default: 5, or 3 that differ in their words where a CPU "
+        "computes with 8 bits.",
+    )
     n_best: int | None = Field(
         None,
         ge=1,
@@ -291,7 +301,7 @@ class JobOptions(Options):
     def search(self) -> InferenceOptions:
         """Those of inference, with as many readings as decode lists, all of the beam if it has a way to choose."""
         chooses = bool(self.decode.hotwords) or self.decode.language_model not in {None, "none"}
-        wanted = max(self.decode.n_best or 0, self.inference.beam_size if chooses else 0)
+        wanted = max(self.decode.n_best or 0, (self.inference.beam_size or USUAL_BEAM) if chooses else 0)
         if self.inference.n_best is not None or wanted <= USUAL_READINGS:
             return self.inference
         return self.inference.model_copy(update={"n_best": wanted})

@@ -1,5 +1,7 @@
 """CTranslate2's Whisper as this project uses it: encode windows, search for readings, align texts."""
 
+import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelMismatch
+from pipeline.inference.beam import BeamSearch
+from pipeline.inference.decoder import Decoder
 from pipeline.inference.encoder import FRAMES_A_POSITION, MARGIN_FRAMES, PaddedEncoder, filled
 from pipeline.inference.memory import is_memory_error, memory_errors_named
 from pipeline.inference.model import ModelRuntime
 from pipeline.inference.timestamps import Reading
-from pipeline.options import USUAL_READINGS, InferenceOptions
+from pipeline.inference.weights import read_variables
+from pipeline.options import USUAL_BEAM, USUAL_READINGS, InferenceOptions
 from pipeline.spec import AttentionVocabulary
 from pipeline.values import Hypothesis
 
@@ -24,11 +29,14 @@ _COMPUTE_TYPE = {"cpu": "int8", "cuda": "float16"}
 _MEDIAN_FILTER_WIDTH = 7
 # CTranslate2 adds the model's own list of non-speech tokens for this one.
 _NON_SPEECH_TOKENS = -1
+_WINDOW_STEP_FRAMES = 500
+# In much shorter windows the model loops and invents words.
+_SHORTEST_WINDOW_FRAMES = 1500
 
 
-Encoded = Sequence[ctranslate2.StorageView]
+Encoded = Sequence[ctranslate2.StorageView | NDArray[np.float32]]
 """What the encoder made of some windows: on a CPU one by one, since it is slower with all at once, and alignment does
-not give the last bit of a lone one; on a card all in one."""
+not give the last bit of a lone one; on a card all in one. Of our own encoder without the padding behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +62,18 @@ _allow_avx512()
 
 
 class WhisperEngine:
-    """The weights of a Whisper model, loaded; all sizes and languages."""
+    """The weights of a Whisper model, loaded; all sizes and languages.
 
-    def __init__(self, folder: Path, vocabulary: AttentionVocabulary, runtime: ModelRuntime) -> None:
+    Args:
+        window_frames: the length of window that the model was trained with.
+    """
+
+    def __init__(
+        self, folder: Path, vocabulary: AttentionVocabulary, window_frames: int, runtime: ModelRuntime
+    ) -> None:
         self._vocabulary = vocabulary
-        self._encodes_together = runtime.device != "cpu"
+        self._window_frames = window_frames
+        self._is_on_a_card = runtime.device != "cpu"
         default = runtime.compute_type == "default"
         with memory_errors_named():
             try:
@@ -74,32 +89,45 @@ class WhisperEngine:
                 if is_memory_error(error):
                     raise
                 raise ModelMismatch(str(error)) from error
-            # Its products are of 8 bits; of other number formats, and of cards, CTranslate2 has its own.
+            # Our products are of 8 bits; of other number formats, and of cards, CTranslate2 has its own.
             is_8_bits = runtime.device == "cpu" and runtime.compute_type in {"default", "int8"}
-            self._encoder = PaddedEncoder.load(folder, runtime.threads) if is_8_bits else None
+            self._own = _Own.load(folder, vocabulary, runtime.threads) if is_8_bits else None
 
     @property
     def bands(self) -> int:
         """Mel bands that the weights want."""
         return int(self._model.n_mels)
 
-    def encode(self, windows: Sequence[NDArray[np.float32]], length: int) -> Encoded:
-        """The encoder's output of windows of `length` frames, filled up behind the frames (frames, bands) of each."""
-        if self._encoder is not None:
-            parts = [self._encoder.encode(frames, length) for frames in windows]
-            return [ctranslate2.StorageView.from_array(part) for part in parts]
+    def filled_frames(self, frames: int) -> int:
+        """The length up to which a window of so many frames is filled: those of one length are read together."""
+        if self._own or self._is_on_a_card:
+            return self._window_frames
+        # What a window costs grows with its length, and most of one of 30 s around a short answer is padding.
+        steps = math.ceil((frames + MARGIN_FRAMES) / _WINDOW_STEP_FRAMES)
+        return min(self._window_frames, max(_SHORTEST_WINDOW_FRAMES, steps * _WINDOW_STEP_FRAMES))
+
+    def encode(self, windows: Sequence[NDArray[np.float32]]) -> Encoded:
+        """The encoder's output of windows (frames, bands) that are filled up to one length."""
+        if self._own:
+            return [self._own.encoder.encode(frames) for frames in windows]
+        length = self.filled_frames(len(windows[0]))
         bands_first = np.stack([filled(frames, length).T for frames in windows])
-        parts = [bands_first] if self._encodes_together else [window[None] for window in bands_first]
+        parts = [bands_first] if self._is_on_a_card else [window[None] for window in bands_first]
         return [self._model.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(part))) for part in parts]
 
     def search(self, encoded: Encoded, count: int, options: InferenceOptions, search: Search) -> list[Reading]:
-        """The readings of each of the `count` encoded windows, best first; many differ in timestamps only.
+        """The readings of each of the `count` encoded windows, best first.
 
         The search ends when as many as are kept have come to their ends. Those that end later were never better on
         3,400 words of real speech, and waiting for all of a beam of 5 takes up to an eighth of the search.
         """
-        beam_size = max(options.beam_size, options.n_best or 1)
+        is_own = self._own is not None and search == Search()
+        beam_size = max(options.beam_size or (USUAL_READINGS if is_own else USUAL_BEAM), options.n_best or 1)
         kept = options.n_best or min(USUAL_READINGS, beam_size)
+        if self._own and is_own:
+            return self._own.search([np.asarray(part) for part in encoded], beam_size, kept)
+        if self._own:
+            encoded = [self._own.whole(np.asarray(part)) for part in encoded]
         results = self._model.generate(
             _together(encoded),
             [list(self._vocabulary.prompt)] * count,
@@ -119,8 +147,8 @@ class WhisperEngine:
     ) -> list[Hypothesis]:
         """One hypothesis of each window, which has so many `frames` of sound, with the times of its tokens."""
         windows = zip(hypotheses, frames, strict=True)
-        if self._encoder is not None:
-            encoded = [_with_sound(part, count) for part, count in zip(encoded, frames, strict=True)]
+        if self._own:
+            encoded = [_with_sound(np.asarray(part), count) for part, count in zip(encoded, frames, strict=True)]
         return [
             timed for part in encoded for timed in self._aligned(part, list(islice(windows, part.shape[0])), frame_s)
         ]
@@ -141,13 +169,39 @@ class WhisperEngine:
         ]
 
 
-def _with_sound(encoded: ctranslate2.StorageView, frames: int) -> ctranslate2.StorageView:
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """Encoder and search of this project, in place of CTranslate2's."""
+
+    encoder: PaddedEncoder
+    search: BeamSearch
+
+    @classmethod
+    def load(cls, folder: Path, vocabulary: AttentionVocabulary, threads: int) -> "_Own | None":
+        """Those of the model in `folder`; None if its file is not laid out as those that are known here."""
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        suppressed = [*config.get("suppress_ids", ()), *vocabulary.suppressed]
+        try:
+            encoder = PaddedEncoder(read_variables(folder / "model.bin", "encoder/"), threads)
+            variables = read_variables(folder / "model.bin", "decoder/")
+            decoder = Decoder(variables, vocabulary, suppressed, threads, encoder.padding)
+            return cls(encoder, BeamSearch(decoder, vocabulary))
+        except ModelMismatch:
+            return None
+
+    def whole(self, encoded: NDArray[np.float32]) -> ctranslate2.StorageView:
+        """What was encoded with the rest of the padding, for CTranslate2's search."""
+        padding = self.encoder.padding[:, encoded.shape[1] :]
+        return ctranslate2.StorageView.from_array(np.concatenate((encoded, padding), axis=1))
+
+
+def _with_sound(encoded: NDArray[np.float32], frames: int) -> ctranslate2.StorageView:
     """What the encoder made of so many frames and the padding that was computed with them.
 
     No word is said in the rest, and alignment with it takes twice as long. Where times are off by more than 0.2 s from
     those of forced alignment, they are so with it as well (1,700 words: 18 in 100 starts, 18 in 100 ends).
     """
-    positions = np.asarray(encoded)[:, : (frames + MARGIN_FRAMES) // FRAMES_A_POSITION]
+    positions = encoded[:, : (frames + MARGIN_FRAMES) // FRAMES_A_POSITION]
     return ctranslate2.StorageView.from_array(np.ascontiguousarray(positions))
 
 

@@ -69,10 +69,11 @@ def joined(passages: Sequence[Passage]) -> tuple[Hypothesis, ...]:
 
     Readings that differ in timestamps only are one hypothesis, so there may be fewer than ranks.
     """
-    ranks = zip(*(passage.hypotheses for passage in passages), strict=True)
     found: dict[tuple[int, ...], Hypothesis] = {}
-    for rank in ranks:
-        hypothesis = _joined_rank(rank, [passage.offset_s for passage in passages])
+    for rank in range(max(len(passage.hypotheses) for passage in passages)):
+        # A search may find fewer in one passage than in another.
+        ranked = [passage.hypotheses[min(rank, len(passage.hypotheses) - 1)] for passage in passages]
+        hypothesis = _joined_rank(ranked, [passage.offset_s for passage in passages])
         found.setdefault(hypothesis.tokens, hypothesis)
     return tuple(found.values())
 

@@ -6,7 +6,6 @@ searched again with repetition penalised, not by drawing lots, so that the same 
 a window of which speech was left out is read in two parts.
 """
 
-import math
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from tokenizers import Tokenizer
 
 from pipeline.errors import ModelMismatch, ModelNotFound
 from pipeline.inference.alternatives import alternatives
-from pipeline.inference.encoder import MARGIN_FRAMES, SHORTEST_WINDOW_FRAMES
 from pipeline.inference.engine import Search, WhisperEngine
 from pipeline.inference.memory import memory_errors_named
 from pipeline.inference.model import ModelRuntime
@@ -34,8 +32,6 @@ _PLAIN = Search()
 _AGAINST_REPETITION = (Search(1.1, 5), Search(1.2, 3))
 # What is left of a segment is not read when it holds hardly more than the padding after its last word.
 _SHORTEST_REST_S = 0.5
-# What a window costs grows with its length, and most of one of 30 s around a short answer is padding.
-_WINDOW_STEP_FRAMES = 500
 # No word lasts as long, and what lasts as long and is as loud as speech is no pause: where the alignment spreads a
 # token over more, the reading left speech out. Small models begin with the last sentence of several now and then.
 _LONGEST_TOKEN_S = 3.0
@@ -83,9 +79,7 @@ class Whisper:
         self._front_end = spec.front_end
         self._vocabulary = spec.vocabulary
         self._tokenizer = _load_tokenizer(folder)
-        self._engine = WhisperEngine(folder, spec.vocabulary, runtime)
-        # A card is kept busier by large batches of one length.
-        self._has_short_windows = runtime.device == "cpu"
+        self._engine = WhisperEngine(folder, spec.vocabulary, spec.front_end.window_frames, runtime)
         if self._engine.bands != self._front_end.bands:
             raise ModelMismatch(f"the weights want {self._engine.bands} mel bands, not {self._front_end.bands}")
 
@@ -147,25 +141,17 @@ class Whisper:
         """The windows in groups that are filled to one length, so that company in a batch changes nothing."""
         groups: dict[int, list[Window]] = {}
         for window in windows:
-            groups.setdefault(self._filled_frames(window), []).append(window)
+            groups.setdefault(self._engine.filled_frames(len(window.frames)), []).append(window)
         return list(groups.values())
-
-    def _filled_frames(self, window: Window) -> int:
-        """The length up to which a window is filled."""
-        longest = self._front_end.window_frames
-        if not self._has_short_windows:
-            return longest
-        steps = math.ceil((len(window.frames) + MARGIN_FRAMES) / _WINDOW_STEP_FRAMES)
-        return min(longest, max(SHORTEST_WINDOW_FRAMES, steps * _WINDOW_STEP_FRAMES))
 
     def _read(self, windows: Sequence[Window], options: InferenceOptions) -> list[tuple[Passage, int | None]]:
         """The passage at the start of each of these alike windows, and the frames after which to read on, or None."""
-        frames, length = [window.frames for window in windows], self._filled_frames(windows[0])
-        encoded = self._engine.encode(frames, length)
+        frames = [window.frames for window in windows]
+        encoded = self._engine.encode(frames)
         readings = self._engine.search(encoded, len(windows), options, _PLAIN)
         for index, reading in enumerate(readings):
             if self._is_repetitive(reading):
-                readings[index] = self._less_repetitive(frames[index], length, reading, options)
+                readings[index] = self._less_repetitive(frames[index], reading, options)
         stops = [frames_read(reading.sequences[0], self._vocabulary) for reading in readings]
         # What is read on later is not aligned as well: the words before it would be stretched over it.
         sound = [len(window.before(stop).frames) for window, stop in zip(windows, stops, strict=True)]
@@ -187,11 +173,9 @@ class Whisper:
             for reading, stop in zip(readings, stops, strict=True)
         ]
 
-    def _less_repetitive(
-        self, frames: NDArray[np.float32], length: int, reading: Reading, options: InferenceOptions
-    ) -> Reading:
+    def _less_repetitive(self, frames: NDArray[np.float32], reading: Reading, options: InferenceOptions) -> Reading:
         """The first reading of `frames` that does not loop; `reading` itself if all do."""
-        encoded = self._engine.encode([frames], length)
+        encoded = self._engine.encode([frames])
         for search in _AGAINST_REPETITION:
             (retried,) = self._engine.search(encoded, 1, options, search)
             if not self._is_repetitive(retried):

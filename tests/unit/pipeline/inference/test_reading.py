@@ -36,6 +36,7 @@ from tests.line_sounds import music
 
 DEMO_CALL = Path(__file__).parents[4] / "workers" / "demo" / "call.wav"
 RECORDING = Recording(60.0, 16_000, "wav", (Channel(0),))
+WINDOW_FRAMES = 3000
 ONE_BEAM = InferenceOptions(beam_size=1)
 AGENT_TURNS_S = ((0.6, 5.26), (10.43, 13.23), (18.92, 22.79))
 SENTENCE_ENDS = (13, 30)
@@ -74,8 +75,10 @@ def _ratio(text: str) -> float:
 class Watched(WhisperEngine):
     """The real engine; keeps how it was told to search."""
 
-    def __init__(self, folder: Path, vocabulary: AttentionVocabulary, runtime: ModelRuntime) -> None:
-        super().__init__(folder, vocabulary, runtime)
+    def __init__(
+        self, folder: Path, vocabulary: AttentionVocabulary, window_frames: int, runtime: ModelRuntime
+    ) -> None:
+        super().__init__(folder, vocabulary, window_frames, runtime)
         self.searches: list[Search] = []
 
     def search(self, encoded: Encoded, count: int, options: InferenceOptions, search: Search) -> list[Reading]:
@@ -88,7 +91,7 @@ def watched(default_folder: Path, default_spec: ModelSpec) -> tuple[Whisper, Wat
     """A model and what it asks of its engine."""
     model = Whisper(default_folder, default_spec, ModelRuntime(threads=2))
     assert isinstance(default_spec.vocabulary, AttentionVocabulary)
-    engine = Watched(default_folder, default_spec.vocabulary, ModelRuntime(threads=2))
+    engine = Watched(default_folder, default_spec.vocabulary, WINDOW_FRAMES, ModelRuntime(threads=2))
     model._engine = engine
     return model, engine
 
@@ -122,32 +125,32 @@ def test_what_is_no_loop_is_searched_once(watched: tuple[Whisper, Watched], agen
 
 
 class Hasty(WhisperEngine):
-    """The real engine; its first reading begins with the last sentence, as that of a small model does now and then."""
+    """The real engine; its first reading begins with the last sentences, as that of a small model does now and then."""
 
     searches = 0
 
     def search(self, encoded: Encoded, count: int, options: InferenceOptions, search: Search) -> list[Reading]:
         self.searches += 1
         readings = super().search(encoded, count, options, search)
-        return [_last_sentence(reading) for reading in readings] if self.searches == 1 else readings
+        return [_last_two_sentences(reading) for reading in readings] if self.searches == 1 else readings
 
 
-def _last_sentence(reading: Reading) -> Reading:
-    """The reading with its first timestamp, and text from the last sentence on."""
+def _last_two_sentences(reading: Reading) -> Reading:
+    """The reading with its first timestamp, and text from the last sentence but one on."""
     (tokens,) = reading.sequences
     marks = [index for index, token in enumerate(tokens) if token in SENTENCE_ENDS]
-    return replace(reading, sequences=((tokens[0], *tokens[marks[-2] + 1 :]),))
+    return replace(reading, sequences=((tokens[0], *tokens[marks[-3] + 1 :]),))
 
 
 def test_speech_that_a_reading_left_out_is_read_after_all_and_nothing_twice(
     default_folder: Path, default_spec: ModelSpec
 ) -> None:
-    """Three turns of the agent, of which the first reading has nothing but the last question."""
+    """Three turns of the agent, of which the first reading has nothing but the last two sentences."""
     samples, rate_hz = soundfile.read(DEMO_CALL, dtype="float32")
     turns = [samples[round(start_s * rate_hz) : round(end_s * rate_hz), 0] for start_s, end_s in AGENT_TURNS_S]
     segment = _features(soxr.resample(np.concatenate(turns), rate_hz, 16_000), default_spec)
     assert isinstance(default_spec.vocabulary, AttentionVocabulary)
-    hasty = Hasty(default_folder, default_spec.vocabulary, ModelRuntime(threads=2))
+    hasty = Hasty(default_folder, default_spec.vocabulary, WINDOW_FRAMES, ModelRuntime(threads=2))
     model = Whisper(default_folder, default_spec, ModelRuntime(threads=2))
     model._engine = hasty
     (best,) = _read(model, segment).hypotheses

@@ -1,1 +1,0 @@
-"""The networks with which Whisper's encoder runs in ONNX Runtime."""

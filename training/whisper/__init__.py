@@ -1,0 +1,1 @@
+"""The networks with which Whisper runs in ONNX Runtime."""
