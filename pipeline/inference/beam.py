@@ -86,7 +86,7 @@ class BeamSearch:
             if len(going) < len(pending):
                 steps.keep(going)
                 pending = [pending[index] for index in going]
-            rows = _rows(pending, beam_size)
+            rows = _rows(pending)
             scores = steps.step([each.tokens[-1] for each in rows], [each.parent for each in rows], 2 * beam_size)
         return [_reading(beam, kept) for beam in beams]
 
@@ -103,7 +103,7 @@ class BeamSearch:
 
     def _extend(self, beams: Sequence[_Beam], scores: Scores, beam_size: int) -> None:
         """Let the best of what may follow take the place of what is alive; what ends among the best has ended."""
-        rows = _rows(beams, beam_size if beams[0].alive[0].tokens else 1)
+        rows = _rows(beams)
         log_probs, tokens = self._followers(scores, [each.tokens for each in rows], 2 * beam_size)
         log_probs += np.array([each.log_prob for each in rows])[:, None]
         width = len(rows) // len(beams)
@@ -167,11 +167,9 @@ class BeamSearch:
         return has_begun & (~last | before), has_begun, ~has_begun | ~last | ~before
 
 
-def _rows(beams: Sequence[_Beam], width: int) -> list[_Alive]:
-    """The hypotheses of all beams, so many of each: where there are fewer, some that cannot win.
-
-    As many with company as without, for the last bit of a product may differ with the rows.
-    """
+def _rows(beams: Sequence[_Beam]) -> list[_Alive]:
+    """The hypotheses of all beams, as many of each: where there are fewer, some that cannot win."""
+    width = max(len(beam.alive) for beam in beams)
     return [
         each
         for beam in beams

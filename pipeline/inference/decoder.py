@@ -107,14 +107,14 @@ class Decoder:
         longest = max(count + len(some) for count, (some, _) in zip(counts, behind, strict=True))
         # Sums of whole blocks are the same to the last bit whatever stands behind them: company changes nothing.
         longest = -(-longest // _BLOCK) * _BLOCK
-        bias = np.full((len(windows), 1, 1, longest), _NEVER, np.float32)
-        memory = np.zeros((len(self._layers), 2, len(windows), self._heads, longest, HEAD_SIZE), np.float32)
+        bias = np.full((len(windows), 1, 1, 1, longest), _NEVER, np.float32)
+        memory = np.zeros((len(self._layers), 2, len(windows), 1, self._heads, longest, HEAD_SIZE), np.float32)
         for index, (window, count, (some, weights)) in enumerate(zip(windows, counts, behind, strict=True)):
             end = count + len(some)
             bias[index, ..., :count], bias[index, ..., count:end] = 0.0, weights
             for layer, own, padding in zip(memory, self._attended(window), self._padding, strict=True):
                 for into, mine, theirs in zip(layer, own, padding, strict=True):
-                    into[index, :, :count], into[index, :, count:end] = mine, theirs[:, some]
+                    into[index, 0, :, :count], into[index, 0, :, count:end] = mine, theirs[:, some]
         nothing = np.zeros((len(windows), self._heads, 0, HEAD_SIZE), np.float32)
         return Steps(self, [(keys, values) for keys, values in memory], bias, nothing)
 
@@ -161,7 +161,7 @@ class Steps:
         `parents` are the rows of the step before that they continue.
         """
         windows = len(self._bias)
-        grid = np.array([windows, len(tokens) // windows, self._heads, HEAD_SIZE], np.int64)
+        grid = np.array([windows, len(tokens) // windows, self._heads, 1, HEAD_SIZE], np.int64)
         same = {
             "parents": given(np.asarray(parents, np.int64)),
             "grid": given(grid),

@@ -23,18 +23,18 @@ def write_layer(path: Path) -> None:
     """One layer: `x` (rows, width), a row for each hypothesis, those of a window together.
 
     `past_*` (rows before, heads, t, 64) are of the step before, whose row a hypothesis continues is in `parents`;
-    `memory_*` (windows, heads, n, 64) what `write_memory` gave, `memory_bias` (windows, 1, 1, n) what is added to the
-    weight of each position, and `grid` windows, hypotheses of each, heads, and 64.
+    `memory_*` (windows, 1, heads, n, 64) what `write_memory` gave, `memory_bias` (windows, 1, 1, 1, n) what is added to
+    the weight of each position, and `grid` windows, hypotheses of each, heads, 1 and 64.
     """
     graph = Graph(has_weights=True)
     x = graph.input("x", ("rows", "width"))
     past = [graph.input(f"past_{name}", ("before", "heads", "past", HEAD_SIZE)) for name in ("keys", "values")]
     parents = graph.input("parents", ("rows",), TensorProto.INT64)
     memory_keys, memory_values = (
-        graph.input(f"memory_{name}", ("windows", "heads", "n", HEAD_SIZE)) for name in ("keys", "values")
+        graph.input(f"memory_{name}", ("windows", 1, "heads", "n", HEAD_SIZE)) for name in ("keys", "values")
     )
-    bias = graph.input("memory_bias", ("windows", 1, 1, "n"))
-    grid = graph.input("grid", (4,), TensorProto.INT64)
+    bias = graph.input("memory_bias", ("windows", 1, 1, 1, "n"))
+    grid = graph.input("grid", (5,), TensorProto.INT64)
 
     y = product(graph, normal(graph, x, "self_attention/layer_norm"), "self_attention/linear_0", ("width", "three"))
     query, *new = (
@@ -50,8 +50,8 @@ def write_layer(path: Path) -> None:
     x = graph("Add", x, product(graph, y, "self_attention/linear_1", ("width", "width")))
 
     y = product(graph, normal(graph, x, "attention/layer_norm"), "attention/linear_0", ("width", "width"))
-    query = graph("Transpose", graph("Reshape", y, grid), perm=[0, 2, 1, 3])
-    y = graph("Transpose", _attention(graph, query, memory_keys, memory_values, bias), perm=[0, 2, 1, 3])
+    # Each hypothesis by itself, so that its scores are the same to the last bit whatever the others are.
+    y = _attention(graph, graph("Reshape", y, grid), memory_keys, memory_values, bias)
     y = graph("Reshape", y, graph("Shape", x))
     x = graph("Add", x, product(graph, y, "attention/linear_2", ("width", "width")))
     graph.saved(path, y=feed_forward(graph, x), keys=keys, values=values)
@@ -77,7 +77,7 @@ def write_vocabulary(path: Path) -> None:
 
 
 def _attention(graph: Graph, query: str, keys: str, values: str, bias: str | None = None) -> str:
-    """Of (rows, heads, m, 64) to (rows, heads, n, 64).
+    """Of (..., 1, 64) to (..., n, 64).
 
     The operators that do all of it take three times as long with so few queries.
     """
