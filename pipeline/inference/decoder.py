@@ -20,7 +20,6 @@ from pipeline.inference.networks import (
     Weights,
     floats,
     given,
-    in_8_bits,
     norm_weights,
     product_weights,
 )
@@ -79,7 +78,6 @@ class Decoder:
         padding: Array,
     ) -> None:
         try:
-            self._embeddings, self._embedding_scales = in_8_bits(variables, "embeddings/weight")
             self._positions = floats(variables, "position_encodings/encodings")
             self._heads = int(variables["num_heads"])
             count = sum(name.endswith("/ffn/layer_norm/gamma") for name in variables)
@@ -93,6 +91,9 @@ class Decoder:
             ]
             self._layers = [Network("decoder_layer", threads, _layer(variables, layer)) for layer in layers]
             last = _vocabulary(variables, vocabulary.end, suppressed)
+            # The last product is with the embeddings, a column for each token.
+            self._embeddings = last["projection/weight"]
+            self._embedding_scales = last["projection/weight_scale"].astype(np.float32)
         except KeyError as error:
             raise ModelMismatch(f"a decoder of Whisper without {error}") from error
         self._vocabulary = Network("decoder_vocabulary", threads, last)
@@ -126,7 +127,7 @@ class Decoder:
 
     def embedded(self, tokens: Sequence[int], position: int) -> OrtValue:
         """What the first layer takes for these tokens, all at one position."""
-        rows = self._embeddings[tokens] * self._embedding_scales[tokens, None]
+        rows = self._embeddings[:, tokens].T.astype(np.float32) * self._embedding_scales[tokens, None]
         return given(rows + self._positions[position])
 
     def through(self, layer: int, inputs: dict[str, OrtValue]) -> list[OrtValue]:

@@ -16,7 +16,7 @@ from pipeline.errors import ModelMismatch
 from pipeline.inference.beam import BeamSearch
 from pipeline.inference.decoder import Decoder
 from pipeline.inference.encoder import FRAMES_A_POSITION, MARGIN_FRAMES, PaddedEncoder, filled
-from pipeline.inference.memory import is_memory_error, memory_errors_named
+from pipeline.inference.memory import give_back_freed, is_memory_error, memory_errors_named
 from pipeline.inference.model import ModelRuntime
 from pipeline.inference.timestamps import Reading
 from pipeline.inference.weights import read_variables
@@ -185,9 +185,12 @@ class _Own:
             encoder = PaddedEncoder(read_variables(folder / "model.bin", "encoder/"), threads)
             variables = read_variables(folder / "model.bin", "decoder/")
             decoder = Decoder(variables, vocabulary, suppressed, threads, encoder.padding)
-            return cls(encoder, BeamSearch(decoder, vocabulary))
+            search = BeamSearch(decoder, vocabulary)
         except ModelMismatch:
             return None
+        del variables
+        give_back_freed()
+        return cls(encoder, search)
 
     def whole(self, encoded: NDArray[np.float32]) -> ctranslate2.StorageView:
         """What was encoded with the rest of the padding, for CTranslate2's search."""

@@ -1,5 +1,6 @@
 """One name for the many ways in which libraries say that memory ran out, and one for a device that is lost."""
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,3 +28,10 @@ def memory_errors_named() -> Iterator[None]:
 def is_memory_error(error: Exception) -> bool:
     """Whether a library means by `error` that memory ran out."""
     return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _SIGNS)
+
+
+def give_back_freed() -> None:
+    """Have glibc give back what was freed: of weights that were read and rounded it would keep twice their size."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
+        trim(0)

@@ -66,7 +66,7 @@ def given(value: NDArray[np.generic]) -> OrtValue:
 
 def product_weights(variables: Variables, source: str, name: str) -> dict[str, NDArray[np.generic]]:
     """The weights of the product `name` in a network, from the variables whose names begin with `source`."""
-    rounded, scale = in_8_bits(variables, f"{source}/weight")
+    rounded, scale = _in_8_bits(variables, f"{source}/weight")
     has_bias = f"{source}/bias" in variables
     return {
         f"{name}/weight": np.ascontiguousarray(rounded.T),
@@ -89,13 +89,14 @@ def floats(variables: Variables, name: str) -> Array:
     return np.asarray(value.astype(np.float32) / scale.reshape(-1, *(1,) * (value.ndim - 1)))
 
 
-def in_8_bits(variables: Variables, name: str) -> tuple[NDArray[np.int8], Array]:
+def _in_8_bits(variables: Variables, name: str) -> tuple[NDArray[np.int8], Array]:
     """Rows as integers from -127 to 127, and what each row is to be multiplied with."""
     if variables[name].dtype == np.int8:
         return variables[name].astype(np.int8), 1 / floats(variables, f"{name}_scale")
     weight = floats(variables, name)
-    scale = np.abs(weight).max(axis=1) / np.float32(_LARGEST_INT8)
-    return np.round(weight / np.maximum(scale, 1e-12)[:, None]).astype(np.int8), scale
+    scale = np.maximum(weight.max(axis=1), -weight.min(axis=1)) / np.float32(_LARGEST_INT8)
+    rounded = weight / np.maximum(scale, np.float32(1e-12))[:, None]
+    return np.rint(rounded, out=rounded).astype(np.int8), scale
 
 
 def _appended(weights: Weights) -> bytes:
