@@ -121,11 +121,11 @@ class WhisperEngine:
         The search ends when as many as are kept have come to their ends. Those that end later were never better on
         3,400 words of real speech, and waiting for all of a beam of 5 takes up to an eighth of the search.
         """
-        is_own = self._own is not None and search == Search()
-        beam_size = max(options.beam_size or (USUAL_READINGS if is_own else USUAL_BEAM), options.n_best or 1)
-        kept = options.n_best or min(USUAL_READINGS, beam_size)
-        if self._own and is_own:
-            return self._own.search([np.asarray(part) for part in encoded], beam_size, kept)
+        if self._own and search == Search():
+            beam_size = max(options.beam_size or USUAL_READINGS, options.n_best or 1)
+            return self._own.search([np.asarray(part) for part in encoded], beam_size, _kept(options, beam_size))
+        beam_size = max(options.beam_size or USUAL_BEAM, options.n_best or 1)
+        kept = _kept(options, beam_size)
         if self._own:
             encoded = [self._own.whole(np.asarray(part)) for part in encoded]
         results = self._model.generate(
@@ -206,6 +206,11 @@ def _with_sound(encoded: NDArray[np.float32], frames: int) -> ctranslate2.Storag
     """
     positions = encoded[:, : (frames + MARGIN_FRAMES) // FRAMES_A_POSITION]
     return ctranslate2.StorageView.from_array(np.ascontiguousarray(positions))
+
+
+def _kept(options: InferenceOptions, beam_size: int) -> int:
+    """How many readings are to be found."""
+    return options.n_best or min(USUAL_READINGS, beam_size)
 
 
 def _together(encoded: Encoded) -> ctranslate2.StorageView:

@@ -3,6 +3,7 @@
 import math
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
@@ -34,6 +35,7 @@ NEVER = -1e9
 TEXT, TIMESTAMPS = 30, 80
 END, START, NO_SPEECH, NO_TIMESTAMPS = 30, 31, 32, 33
 FIRST = NO_TIMESTAMPS + 1
+PROMPT = (START, 1001, 1002)
 VOCABULARY = AttentionVocabulary(
     tokens=(*(str(number) for number in range(TEXT)), "end", "start", "<|nospeech|>", "none"),
     end=END,
@@ -76,7 +78,10 @@ class TableSteps:
         self.rows = [(*self.rows[parent], token) for parent, token in zip(parents, tokens, strict=True)]
         width = len(tokens) // len(self.windows)
         logits = np.array(
-            [self.table.logits(self.windows[row // width], tokens[1:]) for row, tokens in enumerate(self.rows)]
+            [
+                self.table.logits(self.windows[row // width], [token for token in tokens if token not in PROMPT])
+                for row, tokens in enumerate(self.rows)
+            ]
         )
         text = logits[:, :END]
         best = np.argsort(-text, axis=1)[:, :candidates]
@@ -144,6 +149,15 @@ def test_company_changes_nothing(seed: int, windows: int) -> None:
     assert [each.sequences for each in search([np.zeros((1, 1, 1), np.float32)], 3, 3)] == [
         tuple(tokens for tokens, _ in together[0])
     ]
+
+
+def test_a_prompt_of_several_tokens_is_read_first() -> None:
+    table = Table(4, ends_after=5)
+    search = BeamSearch(cast("Decoder", table), replace(VOCABULARY, prompt=PROMPT))
+    (reading,) = search([np.zeros((1, 1, 1), np.float32)], 3, 3)
+    assert [*zip(reading.sequences, reading.log_probs, strict=True)] == _searched(table, 1, 3, 3)[0]
+    logits = table.logits(0, ())
+    assert reading.no_speech_prob == pytest.approx(math.exp(logits[NO_SPEECH]) / np.exp(logits).sum())
 
 
 def _sequences(table: Table, tokens: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
