@@ -28,23 +28,27 @@ class Clusters:
 
     @classmethod
     def of(cls, positions: Array) -> "Clusters":
-        """Those of `positions` (n, values), by k-means of a random projection, which keeps distances."""
-        draws = np.random.default_rng(0)
-        projection = draws.standard_normal((positions.shape[1], _DIMENSIONS)).astype(np.float32)
-        points = positions[_NEVER_PADDING:] @ projection
+        """Those of `positions` (n, values), by k-means of a random projection, which keeps distances.
+
+        In double precision, whose last bit decides nothing: it differs with the number of threads.
+        """
+        projection = np.random.default_rng(0).standard_normal((positions.shape[1], _DIMENSIONS))
+        points = positions[_NEVER_PADDING:].astype(np.float64) @ projection
         labels = np.full(len(positions), -1)
         if len(points):
             with warnings.catch_warnings():
-                # A cluster without a position stands for nothing.
+                # As where there are fewer kinds of positions than clusters.
                 warnings.filterwarnings("ignore", "One of the clusters is empty")
                 _, found = kmeans2(points, min(_CLUSTERS, len(points)), _ITERATIONS, minit="++", seed=0)
-            labels[_NEVER_PADDING:] = found
+            _, labels[_NEVER_PADDING:] = np.unique(found, return_inverse=True)
         return cls(labels)
 
     def means(self, positions: Array) -> Array:
         """The mean of each cluster, shape (..., clusters, values), of `positions` (..., n, values)."""
-        share = (self.labels[None] == np.arange(self.labels.max() + 1)[:, None]).astype(np.float32)
-        return np.asarray(share / np.maximum(1, share.sum(axis=1, keepdims=True)) @ positions)
+        found = np.empty((*positions.shape[:-2], self.labels.max() + 1, positions.shape[-1]), np.float32)
+        for label in range(found.shape[-2]):
+            found[..., label, :] = positions[..., self.labels == label, :].mean(axis=-2)
+        return found
 
     def behind(self, count: int) -> tuple[NDArray[np.intp], Array]:
         """The clusters that have positions behind the first `count`, and the logarithms of how many."""
