@@ -73,8 +73,10 @@ class AttentionVocabulary:
     no_timestamps: int
     prompt: tuple[int, ...]
     """What decoding starts from: start of transcript and, if the model is multilingual, language and task."""
+    no_speech: int
+    """Its probability at the start of the transcript is that nobody speaks."""
     suppressed: tuple[int, ...]
-    """Specials that no transcript holds; the model's own list of non-speech tokens comes on top."""
+    """Tokens that no transcript holds: specials, and the model's own list of those that are not speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,7 @@ def _whisper_spec(folder: Path, name: str, language: str) -> ModelSpec:
     tokens = _whisper_tokens(folder)
     bands = int(config.get("feature_size", 128 if len(tokens) >= _LARGE_V3_VOCABULARY else 80))
     front_end = WhisperLogMel(bands)
-    vocabulary = _attention_vocabulary(tokens, language)
+    vocabulary = _attention_vocabulary(tokens, _read_json(folder / "config.json"), language)
     # The encoder's second convolution halves the frame rate.
     frame_s = 2 * front_end.hop_length / SAMPLE_RATE_HZ
     return ModelSpec(name, language, front_end, vocabulary, frame_s, pads_freely=True)
@@ -209,12 +211,15 @@ def _whisper_tokens(folder: Path) -> tuple[str, ...]:
     return tuple(as_lines.read_text(encoding="utf-8").removesuffix("\n").split("\n"))
 
 
-def _attention_vocabulary(tokens: tuple[str, ...], language: str) -> AttentionVocabulary:
+def _attention_vocabulary(tokens: tuple[str, ...], model: Mapping[str, Any], language: str) -> AttentionVocabulary:
     ids = {token: index for index, token in enumerate(tokens)}
-    no_speech = "<|nospeech|>" if "<|nospeech|>" in ids else "<|nocaptions|>"
+    not_speech = [int(token) for token in model.get("suppress_ids", ())]
+    if any(not 0 <= token < len(tokens) for token in not_speech):
+        raise ModelMismatch(f"suppress_ids are not all below {len(tokens)}")
     never_said = ("<|transcribe|>", "<|translate|>", "<|startoftranscript|>", "<|startofprev|>", "<|startoflm|>")
     try:
         start = ids["<|startoftranscript|>"]
+        no_speech = ids["<|nospeech|>" if "<|nospeech|>" in ids else "<|nocaptions|>"]
         if len(tokens) >= _MULTILINGUAL_VOCABULARY:
             prompt: tuple[int, ...] = (start, ids[f"<|{language}|>"], ids["<|transcribe|>"])
         elif language == "en":
@@ -226,7 +231,8 @@ def _attention_vocabulary(tokens: tuple[str, ...], language: str) -> AttentionVo
             end=ids["<|endoftext|>"],
             no_timestamps=ids["<|notimestamps|>"],
             prompt=prompt,
-            suppressed=tuple(sorted(ids[token] for token in (*never_said, no_speech))),
+            no_speech=no_speech,
+            suppressed=tuple(sorted({*not_speech, no_speech, *(ids[token] for token in never_said)})),
         )
     except KeyError as error:
         raise ModelMismatch(f"the model's vocabulary has no token {error}") from error

@@ -15,16 +15,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ModelMismatch
-from pipeline.inference.decoder import Decoder, Scores, Steps
+from pipeline.inference.decoder import NEVER, Decoder, Scores, Steps
 from pipeline.inference.networks import Array
 from pipeline.inference.timestamps import Reading
 from pipeline.spec import AttentionVocabulary
 
 _LATEST_FIRST_TIMESTAMP = 50
 _LONGEST_READING = 224
-_NO_SPEECH = ("<|nospeech|>", "<|nocaptions|>")
-_NEVER = -1e9
 # What goes on when a hypothesis has ended is seldom better in the end: never on 4,000 words where it was behind so far.
 _HOPELESSLY_BEHIND = 4.0
 
@@ -57,21 +54,14 @@ class _Beam:
 
 
 class BeamSearch:
-    """A search with a decoder; several threads may use it at once.
-
-    Raises:
-        ModelMismatch: the vocabulary has no token for windows without speech.
-    """
+    """A search with a decoder; several threads may use it at once."""
 
     def __init__(self, decoder: Decoder, vocabulary: AttentionVocabulary) -> None:
         self._decoder = decoder
         self._prompt = vocabulary.prompt
         self._end = vocabulary.end
         self._first_timestamp = vocabulary.no_timestamps + 1
-        named = [vocabulary.tokens.index(each) for each in _NO_SPEECH if each in vocabulary.tokens]
-        if not named:
-            raise ModelMismatch(f"a vocabulary of Whisper without {_NO_SPEECH[0]}")
-        self._no_speech = named[0] - self._end
+        self._no_speech = vocabulary.no_speech - self._end
 
     def __call__(self, windows: Sequence[Array], beam_size: int, kept: int) -> list[Reading]:
         """At most so many readings of each window, best first; of each what the encoder made of it (1, n, width)."""
@@ -114,7 +104,7 @@ class BeamSearch:
             for row, column in zip(*np.unravel_index(best, (width, log_probs.shape[1])), strict=True):
                 log_prob, token = float(log_probs[first + row, column]), int(tokens[first + row, column])
                 before = rows[first + row].tokens
-                if len(alive) == beam_size or log_prob <= _NEVER / 2:
+                if len(alive) == beam_size or log_prob <= NEVER / 2:
                     break
                 if token != self._end:
                     found = (*before, token)
@@ -122,7 +112,7 @@ class BeamSearch:
                 elif len(alive) + ended < beam_size:
                     ended += 1
                     text = self._text(before)
-                    beam.ended[text] = max(beam.ended.get(text, (_NEVER, ())), (log_prob, before))
+                    beam.ended[text] = max(beam.ended.get(text, (NEVER, ())), (log_prob, before))
             beam.alive = list(alive.values())
 
     def _text(self, tokens: Tokens) -> Tokens:
@@ -138,9 +128,9 @@ class BeamSearch:
         numbers = np.arange(timestamps.shape[1])
         if sequences[0]:
             latest = [max((token - first for token in each if token >= first), default=0) for each in sequences]
-            timestamps[numbers < np.array(latest)[:, None]] = _NEVER
+            timestamps[numbers < np.array(latest)[:, None]] = NEVER
         else:
-            timestamps[:, _LATEST_FIRST_TIMESTAMP + 1 :] = _NEVER
+            timestamps[:, _LATEST_FIRST_TIMESTAMP + 1 :] = NEVER
         likeliest = np.argpartition(-timestamps, min(candidates, len(numbers) - 1), axis=1)[:, :candidates]
         highest = timestamps.max(axis=1)
         timestamp_total = highest + np.log(np.exp(timestamps - highest[:, None]).sum(axis=1))
@@ -153,8 +143,8 @@ class BeamSearch:
             (end[:, None], np.full((len(end), 1), self._end), end, ~is_timestamp),
             (np.take_along_axis(timestamps, likeliest, axis=1), likeliest + first, timestamp_total, may_be_timestamp),
         )
-        total = np.logaddexp.reduce([np.where(is_allowed, of_all, _NEVER) for _, _, of_all, is_allowed in kinds])
-        log_probs = [np.where(is_allowed[:, None], logits, _NEVER) for logits, _, _, is_allowed in kinds]
+        total = np.logaddexp.reduce([np.where(is_allowed, of_all, NEVER) for _, _, of_all, is_allowed in kinds])
+        log_probs = [np.where(is_allowed[:, None], logits, NEVER) for logits, _, _, is_allowed in kinds]
         tokens = np.concatenate([each for _, each, _, _ in kinds], axis=1)
         return np.concatenate(log_probs, axis=1).astype(np.float64) - total[:, None], tokens
 
@@ -173,7 +163,7 @@ def _rows(beams: Sequence[_Beam]) -> list[_Alive]:
     return [
         each
         for beam in beams
-        for each in (*beam.alive, *[replace(beam.alive[0], log_prob=_NEVER)] * (width - len(beam.alive)))
+        for each in (*beam.alive, *[replace(beam.alive[0], log_prob=NEVER)] * (width - len(beam.alive)))
     ]
 
 

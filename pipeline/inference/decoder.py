@@ -38,7 +38,8 @@ _PRODUCTS = (
 )
 _MEMORY = "attention/linear_1"
 _SCORES = ("text", "text_tokens", "text_total", "specials")
-_NEVER = -1e9
+NEVER = -1e9
+"""The logarithm of a probability that is next to nothing; with infinity a softmax over such alone is not a number."""
 _BLOCK = 64
 
 
@@ -60,8 +61,7 @@ class Decoder:
 
     Args:
         variables: those of the decoder, by their names in CTranslate2's form.
-        vocabulary: how many of its tokens are text.
-        suppressed: tokens that are never written.
+        vocabulary: how many of its tokens are text, and which are never written.
         threads: so many cores; 0 leaves their number to the library.
         padding: what the encoder makes of a window without speech (1, positions, width).
 
@@ -73,7 +73,6 @@ class Decoder:
         self,
         variables: Variables,
         vocabulary: AttentionVocabulary,
-        suppressed: Sequence[int],
         threads: int,
         padding: Array,
     ) -> None:
@@ -90,7 +89,7 @@ class Decoder:
                 for layer in layers
             ]
             self._layers = [Network("decoder_layer", threads, _layer(variables, layer)) for layer in layers]
-            last = _vocabulary(variables, vocabulary.end, suppressed)
+            last = _vocabulary(variables, vocabulary)
             # The last product is with the embeddings, a column for each token.
             self._embeddings = last["projection/weight"]
             self._embedding_scales = last["projection/weight_scale"].astype(np.float32)
@@ -108,7 +107,7 @@ class Decoder:
         longest = max(count + len(some) for count, (some, _) in zip(counts, behind, strict=True))
         # Sums of whole blocks are the same to the last bit whatever stands behind them: company changes nothing.
         longest = -(-longest // _BLOCK) * _BLOCK
-        bias = np.full((len(windows), 1, 1, 1, longest), _NEVER, np.float32)
+        bias = np.full((len(windows), 1, 1, 1, longest), NEVER, np.float32)
         memory = np.zeros((len(self._layers), 2, len(windows), 1, self._heads, longest, HEAD_SIZE), np.float32)
         for index, (window, count, (some, weights)) in enumerate(zip(windows, counts, behind, strict=True)):
             end = count + len(some)
@@ -187,9 +186,10 @@ def _layer(variables: Variables, prefix: str) -> Weights:
     return found
 
 
-def _vocabulary(variables: Variables, end: int, suppressed: Sequence[int]) -> Weights:
+def _vocabulary(variables: Variables, vocabulary: AttentionVocabulary) -> Weights:
     """Whisper's last product is with the embeddings, and has no bias; this one's makes tokens unlikely."""
     found = product_weights(variables, "embeddings", "projection")
     found |= norm_weights(variables, "layer_norm", "layer_norm")
-    found["projection/bias"][[each for each in suppressed if each < end]] = _NEVER
+    end = vocabulary.end
+    found["projection/bias"][[each for each in vocabulary.suppressed if each < end]] = NEVER
     return {**found, "parts": np.array([end, len(found["projection/bias"]) - end], np.int64)}

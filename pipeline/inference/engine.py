@@ -1,6 +1,5 @@
 """CTranslate2's Whisper as this project uses it: encode windows, search for readings, align texts."""
 
-import json
 import math
 import os
 from collections.abc import Sequence
@@ -27,8 +26,6 @@ from pipeline.values import Hypothesis
 _PROCESSOR = Path("/proc/cpuinfo")
 _COMPUTE_TYPE = {"cpu": "int8", "cuda": "float16"}
 _MEDIAN_FILTER_WIDTH = 7
-# CTranslate2 adds the model's own list of non-speech tokens for this one.
-_NON_SPEECH_TOKENS = -1
 _WINDOW_STEP_FRAMES = 500
 # In much shorter windows the model loops and invents words.
 _SHORTEST_WINDOW_FRAMES = 1500
@@ -138,7 +135,7 @@ class WhisperEngine:
             no_repeat_ngram_size=search.no_repeat_ngram_size,
             return_scores=True,
             return_no_speech_prob=True,
-            suppress_tokens=[_NON_SPEECH_TOKENS, *self._vocabulary.suppressed],
+            suppress_tokens=list(self._vocabulary.suppressed),
         )
         return [_reading(result) for result in results]
 
@@ -179,12 +176,10 @@ class _Own:
     @classmethod
     def load(cls, folder: Path, vocabulary: AttentionVocabulary, threads: int) -> "_Own | None":
         """Those of the model in `folder`; None if its file is not laid out as those that are known here."""
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        suppressed = [*config.get("suppress_ids", ()), *vocabulary.suppressed]
         try:
             encoder = PaddedEncoder(read_variables(folder / "model.bin", "encoder/"), threads)
             variables = read_variables(folder / "model.bin", "decoder/")
-            decoder = Decoder(variables, vocabulary, suppressed, threads, encoder.padding)
+            decoder = Decoder(variables, vocabulary, threads, encoder.padding)
             search = BeamSearch(decoder, vocabulary)
         except ModelMismatch:
             return None

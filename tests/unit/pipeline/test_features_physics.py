@@ -35,7 +35,7 @@ def _noise(length: int, seed: int = 0, level: float = 0.1) -> NDArray[np.float32
 
 
 def _extracted(front_end: FrontEnd, segments: list[SpeechSegment]) -> list[NDArray[np.float16]]:
-    vocabulary = AttentionVocabulary((), 0, 0, (), ())
+    vocabulary = AttentionVocabulary((), 0, 0, (), 0, ())
     spec = ModelSpec("m", "en", front_end, vocabulary, 0.02, pads_freely=True)
     recording = Recording(60.0, RATE_HZ, "wav", (Channel(0),))
     return [each.frames for each in extract(Stream(recording, segments), spec).segments]

@@ -9,8 +9,16 @@ from typing import Any
 import pytest
 from transformers import AddedToken, Wav2Vec2CTCTokenizer
 
-from pipeline.errors import ModelError, ModelMismatch
-from pipeline.spec import CtcVocabulary, ModelSpec, NemoLogMel, RawWaveform, WhisperLogMel, read_spec
+from pipeline.errors import ModelError, ModelMismatch, ModelNotFound
+from pipeline.spec import (
+    AttentionVocabulary,
+    CtcVocabulary,
+    ModelSpec,
+    NemoLogMel,
+    RawWaveform,
+    WhisperLogMel,
+    read_spec,
+)
 
 Files = dict[str, Any]
 
@@ -46,7 +54,11 @@ ENGLISH = [
     *("<|endoftext|>", "<|startoftranscript|>", "<|translate|>", "<|transcribe|>", "<|startoflm|>"),
     *("<|startofprev|>", "<|nocaptions|>", "<|notimestamps|>"),
 ]
-WHISPER: Files = {"preprocessor_config.json": {"feature_size": 80, "sampling_rate": 16_000}, "vocabulary.json": ENGLISH}
+WHISPER: Files = {
+    "config.json": {"suppress_ids": [2]},
+    "preprocessor_config.json": {"feature_size": 80, "sampling_rate": 16_000},
+    "vocabulary.json": ENGLISH,
+}
 FOLDERS = {"wav2vec2": WAV2VEC2, "parakeet": PARAKEET, "whisper": WHISPER}
 ANYTHING = [None, True, -1, 0, 1.5, "x", "", [], {}, [1], {"a": 1}]
 
@@ -193,11 +205,32 @@ def test_a_vocabulary_in_lines_is_that_in_json(made: Make) -> None:
     assert read_spec(folder) == in_json
 
 
-@pytest.mark.parametrize("missing", [token for token in ENGLISH if token != "<|nocaptions|>"])
+@pytest.mark.parametrize("missing", ENGLISH)
 def test_a_whisper_vocabulary_without_a_token_that_steers_is_a_mismatch(made: Make, missing: str) -> None:
     tokens = [token if token != missing else "gone" for token in ENGLISH]
     with pytest.raises(ModelMismatch, match=missing.strip("<|>")):
         read_spec(made({**WHISPER, "vocabulary.json": tokens}))
+
+
+def test_what_the_model_itself_takes_for_no_speech_is_never_written(made: Make) -> None:
+    files = {**WHISPER, "config.json": {"suppress_ids": [0]}, "vocabulary.json": ["♪", *ENGLISH]}
+    vocabulary = read_spec(made(files)).vocabulary
+    assert isinstance(vocabulary, AttentionVocabulary)
+    assert [vocabulary.tokens[token] for token in vocabulary.suppressed] == ["♪", *ENGLISH[1:7]]
+
+
+@pytest.mark.parametrize("token", [-1, len(ENGLISH)])
+def test_a_token_that_is_not_there_cannot_be_kept_from_being_written(made: Make, token: int) -> None:
+    with pytest.raises(ModelMismatch, match="suppress_ids"):
+        read_spec(made({**WHISPER, "config.json": {"suppress_ids": [token]}}))
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_a_model_without_its_configuration_is_not_found(made: Make, kind: str) -> None:
+    folder = made(FOLDERS[kind])
+    (folder / "config.json").unlink()
+    with pytest.raises(ModelNotFound, match=r"config\.json"):
+        read_spec(folder)
 
 
 def test_a_model_is_called_as_it_is_told_or_as_its_folder(made: Make, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def _ctc(*tokens: str) -> ModelSpec:
 
 
 def test_sentences_are_made_only_for_models_that_write_none() -> None:
-    whisper = ModelSpec("w", "en", WhisperLogMel(), AttentionVocabulary((), 0, 0, (), ()), 0.02, pads_freely=True)
+    whisper = ModelSpec("w", "en", WhisperLogMel(), AttentionVocabulary((), 0, 0, (), 0, ()), 0.02, pads_freely=True)
     slovene = replace(_ctc("|", "A"), language="sl")
     kinds = [type(punctuator_for(spec)) for spec in (_ctc("|", "A"), slovene, _ctc("▁a", "."), whisper)]
     assert kinds == [TaggedSentences, SentenceCase, AsWritten, AsWritten]

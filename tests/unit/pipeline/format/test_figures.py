@@ -54,7 +54,10 @@ def test_a_full_stop_is_not_written_twice() -> None:
         (spec(LETTERS), InDigits),
         (spec(DIGITS), AsSpoken),
         (spec(LETTERS, "de"), AsSpoken),
-        (ModelSpec("w", "en", WhisperLogMel(), AttentionVocabulary((), 0, 0, (), ()), 0.02, pads_freely=True), ReadOut),
+        (
+            ModelSpec("w", "en", WhisperLogMel(), AttentionVocabulary((), 0, 0, (), 0, ()), 0.02, pads_freely=True),
+            ReadOut,
+        ),
     ],
 )
 def test_numbers_are_written_for_english_models_that_spell_them_out(given: ModelSpec, writer: type) -> None:

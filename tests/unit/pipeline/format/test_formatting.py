@@ -16,7 +16,7 @@ from pipeline.writing import ends_sentence
 
 CALL = Recording(600.0, 8000, "pcm_mulaw", (Channel(0, "agent"), Channel(1, "customer")), ("truncated",))
 WHISPER = ModelSpec(
-    "tiny.en", "en", WhisperLogMel(), AttentionVocabulary((), 0, 0, (), ()), frame_s=0.02, pads_freely=True
+    "tiny.en", "en", WhisperLogMel(), AttentionVocabulary((), 0, 0, (), 0, ()), frame_s=0.02, pads_freely=True
 )
 PLAIN = ModelSpec(
     "ctc", "en", RawWaveform(), CtcVocabulary(("<pad>", "|", "A"), 0, frozenset({0}), "|"), 0.02, pads_freely=True

@@ -17,7 +17,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.errors import ModelMismatch
 from pipeline.features import whisper_log_mel
 from pipeline.inference import ModelRuntime
 from pipeline.inference.beam import BeamSearch
@@ -37,11 +36,7 @@ END, START, NO_SPEECH, NO_TIMESTAMPS = 30, 31, 32, 33
 FIRST = NO_TIMESTAMPS + 1
 PROMPT = (START, 1001, 1002)
 VOCABULARY = AttentionVocabulary(
-    tokens=(*(str(number) for number in range(TEXT)), "end", "start", "<|nospeech|>", "none"),
-    end=END,
-    no_timestamps=NO_TIMESTAMPS,
-    prompt=(START,),
-    suppressed=(),
+    tokens=(), end=END, no_timestamps=NO_TIMESTAMPS, prompt=(START,), no_speech=NO_SPEECH, suppressed=()
 )
 
 
@@ -214,11 +209,6 @@ def test_a_reading_that_never_ends_is_cut_off() -> None:
     assert all(earlier <= later for earlier, later in pairwise(timestamps))
 
 
-def test_a_vocabulary_without_a_token_for_silence_is_no_whisper() -> None:
-    with pytest.raises(ModelMismatch):
-        BeamSearch(cast("Decoder", Table(0, 1)), AttentionVocabulary(("a",), 0, 0, (0,), ()))
-
-
 @pytest.fixture(scope="module")
 def turns(default_spec: ModelSpec) -> list[Array]:
     """Log-mel frames of the agent's turns in the demo call."""
@@ -249,7 +239,7 @@ def test_tokens_are_as_probable_as_ctranslate2_finds_them(
     (aligned,) = ctranslate2.models.Whisper(str(default_folder), intra_threads=1).align(
         view[0], list(vocabulary.prompt), [tokens], 400
     )
-    decoder = Decoder(read_variables(default_folder / "model.bin", "decoder/"), vocabulary, (), 1, encoder.padding)
+    decoder = Decoder(read_variables(default_folder / "model.bin", "decoder/"), vocabulary, 1, encoder.padding)
     steps = decoder.begin([encoder.encode(turns[0])])
     found = []
     for before, token in pairwise((*vocabulary.prompt, vocabulary.no_timestamps, *tokens)):

@@ -1,5 +1,7 @@
 """Whisper's decoder of a size that no model has, beside its paper's, in numpy."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, softmax
@@ -9,7 +11,7 @@ from pipeline.spec import AttentionVocabulary
 
 WIDTH, HEADS, LAYERS, TOKENS, TEXT, POSITIONS = 128, 2, 3, 120, 80, 90
 SAID = [81, 3, 5, 7]
-VOCABULARY = AttentionVocabulary((), TEXT, 90, (81,), ())
+VOCABULARY = AttentionVocabulary((), TEXT, 90, (81,), 82, ())
 Array = NDArray[np.float32]
 CHANCE = np.random.default_rng(0)
 
@@ -67,10 +69,16 @@ def _reference(weights: dict[str, Array], encoded: Array) -> Array:
 def test_models_of_other_sizes_are_what_their_weights_say() -> None:
     weights, encoded = _weights(), _drawn(1, POSITIONS, WIDTH) * 5
     variables = {**weights, "num_heads": np.array(HEADS)}
-    steps = Decoder(variables, VOCABULARY, (), 1, _drawn(1, POSITIONS, WIDTH)).begin([encoded])
+    padding = _drawn(1, POSITIONS, WIDTH)
+    steps = Decoder(variables, VOCABULARY, 1, padding).begin([encoded])
     scores = [steps.step([token], [0], TEXT) for token in SAID][-1]
     text = np.empty(TEXT, np.float32)
     text[scores.text_tokens[0]] = scores.text[0]
     found, exact = np.concatenate((text, scores.specials[0])), _reference(weights, encoded[0])
     assert np.sqrt(np.mean((found - exact) ** 2) / np.mean(exact**2)) < 0.06
     assert np.isclose(scores.text_total[0, 0], np.log(np.exp(text).sum()), atol=1e-3)
+
+    likeliest = int(scores.text_tokens[0, 0])
+    steps = Decoder(variables, replace(VOCABULARY, suppressed=(likeliest, TEXT + 3)), 1, padding).begin([encoded])
+    others = [steps.step([token], [0], TEXT) for token in SAID][-1]
+    assert list(others.text_tokens[0]) == [*scores.text_tokens[0, 1:], likeliest]

@@ -220,8 +220,7 @@ def test_what_is_laid_out_otherwise_is_left_to_ctranslate2(tmp_path: Path, conte
     (tmp_path / "model.bin").write_bytes(content)
     with pytest.raises(ModelMismatch):
         read_variables(tmp_path / "model.bin", "a")
-    (tmp_path / "config.json").write_text("{}")
-    assert _Own.load(tmp_path, AttentionVocabulary((), 0, 0, (), ()), 1) is None
+    assert _Own.load(tmp_path, AttentionVocabulary((), 0, 0, (), 0, ()), 1) is None
 
 
 def test_weights_that_are_in_8_bits_already_stay_as_they_are() -> None:

@@ -41,7 +41,7 @@ ONE_BEAM = InferenceOptions(beam_size=1)
 AGENT_TURNS_S = ((0.6, 5.26), (10.43, 13.23), (18.92, 22.79))
 SENTENCE_ENDS = (13, 30)
 """`.` and `?` as tokens of the default model."""
-VOCABULARY = AttentionVocabulary(tokens=(), end=100, no_timestamps=110, prompt=(101,), suppressed=())
+VOCABULARY = AttentionVocabulary(tokens=(), end=100, no_timestamps=110, prompt=(101,), no_speech=0, suppressed=())
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,9 @@ from pipeline.spec import AttentionVocabulary
 from pipeline.values import Hypothesis
 
 END, NO_TIMESTAMPS = 100, 110
-VOCABULARY = AttentionVocabulary(tokens=(), end=END, no_timestamps=NO_TIMESTAMPS, prompt=(101,), suppressed=())
+VOCABULARY = AttentionVocabulary(
+    tokens=(), end=END, no_timestamps=NO_TIMESTAMPS, prompt=(101,), no_speech=0, suppressed=()
+)
 
 
 def at(time_s: float) -> int:
