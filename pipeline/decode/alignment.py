@@ -1,17 +1,20 @@
 """Where in the frames a decoded text lies: forced alignment (Viterbi).
 
 Beam search merges the ways to write a text and remembers the frames of any of them, so times are not taken from the
-search but from the single best path that writes its result.
+search but from the single best path that writes its result. Most of that is the likeliest label of each frame, and only
+where that writes something else is a path searched for.
 """
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.decode.best_path import words_on_best_path
 from pipeline.decode.labels import PIECE_START, SPACE, CtcLabels, FramedWord
 
 _LOWEST_LOG_PROB = math.log(1e-15)
@@ -41,8 +44,28 @@ def align(words: Sequence[str], log_probs: NDArray[np.float16], labels: CtcLabel
 
     The words must be a text that the labels can write in so many frames, as the result of a search is.
     """
-    if not words:
-        return []
+    heard = words_on_best_path(log_probs, labels)
+    blocks = SequenceMatcher(None, [word.text for word in heard], words, autojunk=False).get_matching_blocks()
+    before, behind = (-1, -1), (len(heard), len(words))
+    same = {(block.a + at, block.b + at) for block in blocks for at in range(block.size)} | {before, behind}
+    # Words that differ may share frames with those beside them, so a word stays only between two that are the same.
+    kept = [(at, number) for at, number in sorted(same) if {(at - 1, number - 1), (at + 1, number + 1)} <= same]
+    aligned: list[FramedWord] = []
+    for (last, said), (at, number) in pairwise([before, *kept, behind]):
+        if number > said + 1:
+            first = heard[last].end if last >= 0 else 0
+            end = heard[at].first if at < len(heard) else len(log_probs)
+            placed = _placed(words[said + 1 : number], log_probs[first:end], labels)
+            # A longer word may need frames that another has on the likeliest path.
+            if not placed:
+                return _placed(words, log_probs, labels)
+            aligned += [replace(word, first=first + word.first, end=first + word.end) for word in placed]
+        aligned += heard[at : at + 1]
+    return aligned
+
+
+def _placed(words: Sequence[str], log_probs: NDArray[np.float16], labels: CtcLabels) -> list[FramedWord]:
+    """The words on the best of all paths that write them and nothing else; none if there are too few frames."""
     mark = PIECE_START if labels.pieces else SPACE
     # One mark before each word: labels of pieces hold it, and between characters it is a label of its own.
     text = "".join(mark + word for word in words)
@@ -119,7 +142,7 @@ def _arcs(text: str, labels: CtcLabels) -> Iterator[_Arc]:
 
 
 def _best_path(trellis: _Trellis, log_probs: NDArray[np.float64]) -> list[_Run]:
-    """The arcs of the likeliest path, in order, each with its frames."""
+    """The arcs of the likeliest path, in order, each with its frames; none if there is no path."""
     emissions = trellis.emissions(log_probs)
     frames, states = emissions.shape
     # The state that never is has the last column, and stays impossible.
@@ -133,6 +156,8 @@ def _best_path(trellis: _Trellis, log_probs: NDArray[np.float64]) -> list[_Run]:
         scores[frame, :-1] += emissions[frame]
     # Traced back: only at the end is it known which path was best, and only on it where each state came from.
     state = max(trellis.last, key=lambda last: float(scores[-1, last]))
+    if scores[-1, state] == -np.inf:
+        return []
     path = [state]
     for frame in range(frames - 1, 0, -1):
         state = int(trellis.before[state, scores[frame - 1, trellis.before[state]].argmax()])

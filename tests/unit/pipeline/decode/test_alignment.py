@@ -1,8 +1,9 @@
 """Forced alignment finds the best path among all that write the text, as trying every path does."""
 
-from itertools import groupby, product
+from itertools import groupby, pairwise, product
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -35,6 +36,43 @@ def test_a_word_is_aligned_as_by_trying_every_path(seed: int, word: str) -> None
     (aligned,) = align([word], log_probs, SMALL)
     assert (aligned.first, aligned.end) == _likeliest_by_brute_force(word, log_probs, SMALL)
     assert aligned.labels == tuple(map(SMALL.texts.index, word))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_what_the_likeliest_labels_write_is_aligned_as_by_trying_every_path(seed: int) -> None:
+    probs = np.random.default_rng(seed).dirichlet([0.5] * 4, 7)
+    log_probs = np.log(np.maximum(probs, 1e-6)).astype(np.float16)
+    text = _written(tuple(log_probs.argmax(axis=1)), SMALL)
+    aligned = align(text.split(), log_probs, SMALL)
+    assert [word.text for word in aligned] == text.split()
+    if aligned:
+        assert (aligned[0].first, aligned[-1].end) == _likeliest_by_brute_force(text, log_probs, SMALL)
+
+
+@pytest.mark.parametrize("wrong", [(), (2,), (0, 6), (1, 3), (0, 3, 6), tuple(range(7))])
+def test_words_that_were_heard_otherwise_are_found_between_those_that_were_not(wrong: tuple[int, ...]) -> None:
+    said = ["we", "can", "talk", "to", "them", "at", "two"]
+    heard = [word[:-1] + "x" if number in wrong else word for number, word in enumerate(said)]
+    spelled, misheard = (path_of(CHARACTERS, " ".join(words), 2) for words in (said, heard))
+    probabilities = np.full((len(spelled), len(CHARACTERS.texts)), 1e-4)
+    probabilities[range(len(spelled)), spelled] = 0.4
+    probabilities[range(len(spelled)), misheard] += 0.5
+    aligned = align(said, np.log(probabilities).astype(np.float16), CHARACTERS)
+    assert [word.text for word in aligned] == said
+    in_frames = ["".join(CHARACTERS.texts[label] for label in spelled[word.first : word.end]) for word in aligned]
+    assert in_frames == ["".join(2 * letter for letter in word) for word in said]
+
+
+def test_a_word_that_needs_frames_of_others_gets_them() -> None:
+    """Between words that were heard as they are written there are too few frames for it."""
+    path = [*path_of(CHARACTERS, "a b c d ", 1), *path_of(CHARACTERS, "e f g", 1), *path_of(CHARACTERS, " h", 20)]
+    words = ["a", "b", "c", "unpronounceable", "e", "f", "g", "h"]
+    aligned = align(words, emissions_of(CHARACTERS, path).log_probs, CHARACTERS)
+    assert [word.text for word in aligned] == words
+    assert all(len(word.text) <= word.end - word.first for word in aligned)
+    assert all(before.end < after.first for before, after in pairwise(aligned))
+    assert aligned[-1].end <= len(path)
 
 
 def test_words_keep_the_frames_in_which_they_were_said() -> None:
