@@ -59,6 +59,8 @@ logger = logging.getLogger(__name__)
 
 _FIRST_LOOK_S = 0.05
 _SLOWEST_LOOK_S = 1.0
+# Of what was waited already: nobody learns of an end much later than it came.
+_LATE = 0.1
 
 
 class Client:
@@ -182,14 +184,13 @@ class Client:
             JobNotFound: there is no such job.
             WaitTimeout: it has not ended after `timeout_s`; it goes on.
         """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        look_s = _FIRST_LOOK_S
+        began_s = time.monotonic()
         while not (job := self.status(job_id)).is_final:
-            left_s = look_s if deadline is None else deadline - time.monotonic()
-            if left_s <= 0:
+            waited_s = time.monotonic() - began_s
+            if timeout_s is not None and waited_s >= timeout_s:
                 raise WaitTimeout(f"job {job_id} is {job.state}")
-            time.sleep(min(look_s, left_s))
-            look_s = min(_SLOWEST_LOOK_S, 1.5 * look_s)
+            look_s = min(_SLOWEST_LOOK_S, max(_FIRST_LOOK_S, _LATE * waited_s))
+            time.sleep(look_s if timeout_s is None else min(look_s, timeout_s - waited_s))
         return job
 
     def result(self, job_id: str, version: int | None = None, *, unredacted: bool = False) -> Transcript:

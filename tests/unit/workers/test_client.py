@@ -23,7 +23,7 @@ from pipeline.values import Channel, Recording, Transcript
 from workers.client import Client
 from workers.db import migrate
 from workers.errors import DatabaseAway, FileNotReadable, IdempotencyConflict, JobNotFinished, JobNotFound, WaitTimeout
-from workers.jobs import ArtifactRef
+from workers.jobs import ArtifactRef, JobStatus
 from workers.jobs.results import Result
 from workers.settings import Settings
 from workers.states import JobState, StepState
@@ -149,6 +149,30 @@ def test_waiting_ends_with_the_job(client: Client) -> None:
     job = client.enqueue(b"audio")
     threading.Timer(0.2, client.cancel, (job.id,)).start()
     assert client.wait(job.id, timeout_s=10).state is JobState.CANCELED
+
+
+@pytest.mark.parametrize(("ends_after_s", "looks"), [(0.3, 8), (2.0, 30), (30.0, 75), (600.0, 650)])
+def test_an_end_is_seen_a_tenth_later_at_most(
+    client: Client, monkeypatch: pytest.MonkeyPatch, ends_after_s: float, looks: int
+) -> None:
+    """On a clock that goes on only where somebody sleeps."""
+    job = client.enqueue(b"audio")
+    client.cancel(job.id)
+    ended, now_s, seen = client.status(job.id), [1000.0], []
+
+    def status(job_id: str) -> JobStatus:
+        seen.append(job_id)
+        return ended if now_s[0] >= 1000.0 + ends_after_s else job
+
+    def sleep(seconds: float) -> None:
+        now_s[0] += seconds
+
+    monkeypatch.setattr(client, "status", status)
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert client.wait(job.id) is ended
+    assert now_s[0] - 1000.0 <= 1.1 * ends_after_s + 0.05
+    assert len(seen) <= looks
 
 
 def test_waiting_ends_with_the_time(client: Client) -> None:
