@@ -57,10 +57,8 @@ __all__ = ["Client", "JobDetails", "Options", "Roles", "cancel", "check_options"
 
 logger = logging.getLogger(__name__)
 
-_FIRST_LOOK_S = 0.05
-_SLOWEST_LOOK_S = 1.0
-# Of what was waited already: nobody learns of an end much later than it came.
-_LATE = 0.1
+# A tenth of what was waited already: nobody learns of an end much later than it came.
+_LATE, _FIRST_LOOK_S, _SLOWEST_LOOK_S = 0.1, 0.05, 1.0
 
 
 class Client:
@@ -189,8 +187,8 @@ class Client:
             waited_s = time.monotonic() - began_s
             if timeout_s is not None and waited_s >= timeout_s:
                 raise WaitTimeout(f"job {job_id} is {job.state}")
-            look_s = min(_SLOWEST_LOOK_S, max(_FIRST_LOOK_S, _LATE * waited_s))
-            time.sleep(look_s if timeout_s is None else min(look_s, timeout_s - waited_s))
+            left_s = _SLOWEST_LOOK_S if timeout_s is None else timeout_s - waited_s
+            time.sleep(min(_SLOWEST_LOOK_S, left_s, max(_FIRST_LOOK_S, _LATE * waited_s)))
         return job
 
     def result(self, job_id: str, version: int | None = None, *, unredacted: bool = False) -> Transcript:

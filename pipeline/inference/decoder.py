@@ -152,7 +152,9 @@ class Steps:
 
     def keep(self, windows: Sequence[int]) -> None:
         """Go on with these of the windows only."""
-        self._memory = [(keys[windows], values[windows]) for keys, values in self._memory]
+        # One layer after the other: all of them twice would be the most memory that a search takes.
+        for layer, (keys, values) in enumerate(self._memory):
+            self._memory[layer] = keys[windows], values[windows]
         self._bias = self._bias[windows]
 
     def step(self, tokens: Sequence[int], parents: Sequence[int], candidates: int) -> Scores:

@@ -15,7 +15,7 @@ from pipeline.errors import ModelMismatch
 from pipeline.inference.beam import BeamSearch
 from pipeline.inference.decoder import Decoder
 from pipeline.inference.encoder import FRAMES_A_POSITION, MARGIN_FRAMES, PaddedEncoder, filled
-from pipeline.inference.memory import give_back_freed, is_memory_error, memory_errors_named
+from pipeline.inference.memory import give_back_freed, is_memory_error, keep_little_freed, memory_errors_named
 from pipeline.inference.model import ModelRuntime
 from pipeline.inference.timestamps import Reading
 from pipeline.inference.weights import read_variables
@@ -176,6 +176,7 @@ class _Own:
     @classmethod
     def load(cls, folder: Path, vocabulary: AttentionVocabulary, threads: int) -> "_Own | None":
         """Those of the model in `folder`; None if its file is not laid out as those that are known here."""
+        keep_little_freed()
         try:
             encoder = PaddedEncoder(read_variables(folder / "model.bin", "encoder/"), threads)
             variables = read_variables(folder / "model.bin", "decoder/")
