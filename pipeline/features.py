@@ -7,6 +7,7 @@ Whisper's window after them is added where the model is run.
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -20,6 +21,7 @@ from pipeline.values import SAMPLE_RATE_HZ, FeatureSegment, SpeechSegment, Strea
 Samples = NDArray[np.float32]
 Frames = NDArray[np.float32]
 
+_MEL_FILTERS = Path(__file__).with_name("mel_filters.npz")
 _INT16_FULL_SCALE = 32_768
 _BLOCK_FRAMES = 256
 # Constants of the reference extractors, which the models were trained with.
@@ -138,7 +140,21 @@ def _hann(length: int, *, periodic: bool) -> Samples:
 @cache
 def _mel_filters(n_fft: int, bands: int) -> csr_array:
     """Slaney's mel filter bank for squared real and imaginary parts, shape (bands, 2 x bins)."""
-    # librosa brings numba, 130 MB resident: only a process that computes log-mel pays for it.
+    name = filters_name(n_fft, bands)
+    with np.load(_MEL_FILTERS, allow_pickle=False) as made:
+        filters = made[name] if name in made else filters_by_librosa(n_fft, bands)
+    return csr_array(filters.repeat(2, axis=1))
+
+
+def filters_name(n_fft: int, bands: int) -> str:
+    """Under which the filter bank lies in the file of those that were made before."""
+    return f"{bands} bands of {n_fft}"
+
+
+def filters_by_librosa(n_fft: int, bands: int) -> NDArray[np.float32]:
+    """Slaney's mel filter bank, shape (bands, bins)."""
+    # It brings numba, 130 MB resident: only a process with a model of unusual features pays for it.
     from librosa.filters import mel  # noqa: PLC0415
 
-    return csr_array(mel(sr=SAMPLE_RATE_HZ, n_fft=n_fft, n_mels=bands).repeat(2, axis=1))
+    made: NDArray[np.float32] = mel(sr=SAMPLE_RATE_HZ, n_fft=n_fft, n_mels=bands)
+    return made

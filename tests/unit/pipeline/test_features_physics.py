@@ -1,13 +1,17 @@
 """The front ends as physics has it: tones lie in their bands, gain and delay do what they must."""
 
+import subprocess
+import sys
+
 import librosa
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from librosa.filters import mel
 from numpy.typing import NDArray
 
-from pipeline.features import extract, front_end_of, nemo_log_mel, raw_waveform, to_float, whisper_log_mel
+from pipeline.features import _mel_filters, extract, front_end_of, nemo_log_mel, raw_waveform, to_float, whisper_log_mel
 from pipeline.spec import (
     AttentionVocabulary,
     FrontEnd,
@@ -49,6 +53,27 @@ def test_a_tone_is_loudest_in_the_band_that_holds_it(frequency_hz: float, bands:
     # Neighbours overlap by half, and a band of low frequency is as narrow as a bin.
     nearest = int(np.abs(centres_hz - frequency_hz).argmin())
     assert abs(int(middle.argmax()) - nearest) <= 1
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS[:-1])
+def test_filters_that_were_made_before_are_those_of_librosa(front_end: WhisperLogMel | NemoLogMel) -> None:
+    exact = mel(sr=RATE_HZ, n_fft=front_end.n_fft, n_mels=front_end.bands)
+    np.testing.assert_allclose(_mel_filters(front_end.n_fft, front_end.bands).toarray()[:, ::2], exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("bands", "needs_librosa"), [(80, False), (128, False), (40, True)])
+def test_models_that_there_are_need_no_librosa(bands: int, needs_librosa: bool) -> None:
+    code = f"""
+import sys
+import numpy as np
+from pipeline.features import nemo_log_mel, whisper_log_mel
+from pipeline.spec import NemoLogMel, WhisperLogMel
+samples = np.ones(16_000, np.float32)
+assert whisper_log_mel(samples, WhisperLogMel({bands})).shape[1] == {bands}
+assert nemo_log_mel(samples, NemoLogMel({bands})).shape[1] == {bands}
+sys.exit(("librosa" in sys.modules) is not {needs_librosa})
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("gain", [0.1, 0.5, 4.0])
