@@ -1,4 +1,7 @@
-"""One name for the many ways in which libraries say that memory ran out, and one for a device that is lost."""
+"""Memory that runs out, by one name for the many ways in which libraries say so, and memory that is given back.
+
+A device that is lost is told by the same texts.
+"""
 
 import ctypes
 from collections.abc import Iterator
@@ -8,10 +11,11 @@ from pipeline.errors import DeviceLost, OutOfMemory
 
 # PyTorch and CTranslate2 raise RuntimeError for this and for much else; only the text tells them apart.
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc", "alloc_failed")
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-_MALLOC = {_M_MMAP_THRESHOLD: 4 << 20, _M_TRIM_THRESHOLD: 64 << 20, _M_ARENA_MAX: 2}
 # After any of these no call on the card succeeds any more in this process.
 _SIGNS_OF_LOSS = ("cuda error", "cuda failed", "cublas_status", "cudnn_status", "acceleratorerror")
+# By their numbers in glibc's `malloc.h`.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_MALLOC = {_M_MMAP_THRESHOLD: 4 << 20, _M_TRIM_THRESHOLD: 64 << 20, _M_ARENA_MAX: 2}
 
 
 @contextmanager
