@@ -64,6 +64,16 @@ def test_words_that_were_heard_otherwise_are_found_between_those_that_were_not(w
     assert in_frames == ["".join(2 * letter for letter in word) for word in said]
 
 
+def test_a_word_gives_frames_to_the_one_that_was_heard_otherwise_behind_it() -> None:
+    """`ab c` is heard, and `ab bc` is said: the second of the frames of `b` is the space between."""
+    a, b, c, space = (CHARACTERS.texts.index(text) for text in ("a", "b", "c", " "))
+    probabilities = np.full((5, len(CHARACTERS.texts)), 1e-4)
+    for frame, likely in enumerate(({a: 0.9}, {b: 0.9}, {b: 0.5, space: 0.4}, {space: 0.5, b: 0.4}, {c: 0.9})):
+        probabilities[frame, list(likely)] = list(likely.values())
+    first, second = align(["ab", "bc"], np.log(probabilities).astype(np.float16), CHARACTERS)
+    assert (first.first, first.end, second.first, second.end) == (0, 2, 3, 5)
+
+
 def test_a_word_that_needs_frames_of_others_gets_them() -> None:
     """Between words that were heard as they are written there are too few frames for it."""
     path = [*path_of(CHARACTERS, "a b c d ", 1), *path_of(CHARACTERS, "e f g", 1), *path_of(CHARACTERS, " h", 20)]
